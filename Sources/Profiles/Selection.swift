@@ -1,0 +1,51 @@
+/// A glob with `*`, or its negation.
+public struct NamePattern: Hashable, Sendable {
+    public var glob: String
+    public var isNegated: Bool
+
+    public init(glob: String, isNegated: Bool) {
+        self.glob = glob
+        self.isNegated = isNegated
+    }
+
+    /// As users type it: a leading `!` negates.
+    public init(_ text: String) {
+        isNegated = text.hasPrefix("!")
+        glob = isNegated ? String(text.dropFirst()) : text
+    }
+}
+
+/// Which samples a question is about. Patterns of one field: any of the positive ones must match (where there are
+/// some) and none of the negated ones. Fields are joined by and.
+public struct Selection: Hashable, Sendable {
+    public var services: [NamePattern]
+    public var hosts: [NamePattern]
+    public var processes: [NamePattern]
+    /// Their digits are folded before they are compared, as thread names are.
+    public var threads: [NamePattern]
+    public var type: String
+
+    public init(
+        services: [NamePattern] = [], hosts: [NamePattern] = [], processes: [NamePattern] = [],
+        threads: [NamePattern] = [], type: String = ProfileType.cpu.name
+    ) {
+        self.services = services
+        self.hosts = hosts
+        self.processes = processes
+        self.threads = threads
+        self.type = type
+    }
+}
+
+/// Replaces each run of digits by `#`, so that a pool's threads are one: worker-17 is worker-#, kworker/0:1 is
+/// kworker/#:#.
+public func foldedThreadName(_ name: String) -> String {
+    var folded: [UInt8] = []
+    var inDigits = false
+    for byte in name.utf8 {
+        let isDigit = byte >= 48 && byte <= 57
+        if !isDigit { folded.append(byte) } else if !inDigits { folded.append(35) }
+        inDigits = isDigit
+    }
+    return String(decoding: folded, as: UTF8.self)
+}
