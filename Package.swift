@@ -98,5 +98,6 @@ let package = Package(
         // Tests mirror Sources.
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
+        tests("CompressionTests", ["Compression"]),
     ]
 )
