@@ -68,11 +68,13 @@ let package = Package(
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
         library("ObjectFiles", ["ByteCoding", crypto]),
         library("SymbolTables", ["Profiles", "ByteCoding", "Compression"]),
-        library("SymbolSources", ["SymbolTables", "ObjectFiles", "LinuxSystem", "Compression", "CDemangle", "ByteCoding", "Profiles"]),
+        library(
+            "SymbolSources",
+            ["SymbolTables", "ObjectFiles", "LinuxSystem", "Compression", "CDemangle", "ByteCoding", "Profiles"]),
         library("Analysis", ["Profiles", "Patterns"]),
         library("Formats", ["Profiles", "Analysis"]),
         library("FlameGraphs", ["Profiles", "Analysis"]),
-        library("WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, crypto]),
+        library("WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, crypto], exclude: ["wire.proto"]),
         library(
             "ProfileStore",
             ["Profiles", "WireProtocol", "Analysis", "Compression", "ByteCoding", "SymbolTables", sqlite, crypto]),
@@ -88,7 +90,8 @@ let package = Package(
         library(
             "ProfilerAggregator",
             [
-                "Profiles", "ByteCoding", "Settings", "SymbolTables", "Analysis", "Formats", "FlameGraphs", "WireProtocol",
+                "Profiles", "ByteCoding", "Settings", "SymbolTables", "Analysis", "Formats", "FlameGraphs",
+                "WireProtocol",
                 "ProfileStore", "QueryAPI", "Patterns", nioCore, nioPosix, hummingbird, logging,
             ]),
         // Programs.
@@ -98,6 +101,7 @@ let package = Package(
         // Tests mirror Sources.
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
+        tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
         tests("CompressionTests", ["Compression"]),
     ]
 )
