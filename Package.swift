@@ -98,5 +98,7 @@ let package = Package(
         // Tests mirror Sources.
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
+        tests("LinuxSystemTests", ["LinuxSystem", "CLinux"]),
+        tests("PerfEventsTests", ["PerfEvents", "LinuxSystem", "CLinux"]),
     ]
 )
