@@ -20,7 +20,7 @@ public enum SmallFile {
             let step = min(max(4096, buffer.capacity - before), limit - before)
             buffer.append(contentsOf: repeatElement(0, count: step))
             let got = unsafe buffer.withUnsafeMutableBytes { memory in
-                unsafe Glibc.read(file.rawValue, memory.baseAddress! + before, step)
+                unsafe Glibc.read(file.rawValue, memory.baseAddress.map { unsafe $0 + before }, step)
             }
             let code = errno
             buffer.removeLast(step - max(0, got))
