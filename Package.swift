@@ -99,6 +99,8 @@ let package = Package(
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("LinuxSystemTests", ["LinuxSystem", "CLinux"]),
-        tests("PerfEventsTests", ["PerfEvents", "LinuxSystem", "CLinux"]),
+        tests("PerfEventsTests", ["PerfEvents", "LinuxSystem", "CLinux", "AllocationCount"]),
+        // Counts what a thread allocates, for tests of paths that must allocate nothing.
+        .target(name: "AllocationCount", path: "Tests/AllocationCount"),
     ]
 )

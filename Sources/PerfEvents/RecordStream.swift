@@ -27,7 +27,7 @@ public struct RecordStream: ~Copyable {
     }
 
     /// Forgets the sources that are closed and empty.
-    mutating func removeClosed() {
+    package mutating func removeClosed() {
         sources.removeAll { $0.isClosed && $0.queue.isEmpty }
     }
 
@@ -104,8 +104,10 @@ public struct RecordStream: ~Copyable {
         var place = 0
         while true {
             var first = place
-            for child in [2 * place + 1, 2 * place + 2] where child < heap.count && precedes(heap[child], heap[first]) {
-                first = child
+            var child = 2 * place + 1
+            while child <= 2 * place + 2, child < heap.count {
+                if precedes(heap[child], heap[first]) { first = child }
+                child += 1
             }
             if first == place { return }
             heap.swapAt(place, first)
@@ -124,7 +126,7 @@ public final class RecordSource {
     var losses = LossAccount()
     var malformed = 0
     /// Nothing more comes; what waits is still handed on.
-    var isClosed = false
+    package var isClosed = false
 
     init(_ ring: RingBuffer, kind: RingKind, cpu: Int, weights: TickWeights?) {
         self.ring = ring
@@ -137,19 +139,21 @@ public final class RecordSource {
 
 /// Losses of one ring, from two tellers: LOST records, which are written when there is room again, and the event's own
 /// count (PERF_FORMAT_LOST), which also knows those that no record tells of. Each loss is reported once.
-struct LossAccount {
+package struct LossAccount {
+    package init() {}
+
     private var byRecords: UInt64 = 0
     private var byCount: UInt64 = 0
     private var reported: UInt64 = 0
 
     /// What is new by a LOST record of `count`.
-    mutating func recordSays(_ count: UInt64) -> UInt64 {
+    package mutating func recordSays(_ count: UInt64) -> UInt64 {
         byRecords &+= count
         return report()
     }
 
     /// What is new by the event's total so far.
-    mutating func countSays(_ total: UInt64) -> UInt64 {
+    package mutating func countSays(_ total: UInt64) -> UInt64 {
         byCount = max(byCount, total)
         return report()
     }

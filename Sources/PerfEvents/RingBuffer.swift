@@ -49,6 +49,16 @@ public import LinuxSystem
         skip(UInt64(count))
     }
 
+    /// Everything that waits, for tests that want the kernel's own bytes.
+    package func takeAll() -> [UInt8] {
+        let count = Int(min(pendingBytes, UInt64(dataBytes)))
+        return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            guard let base = buffer.baseAddress else { return }
+            unsafe take(count, into: base)
+            initialized = count
+        }
+    }
+
     /// Gives room back unread.
     func skip(_ count: UInt64) {
         tail &+= count
@@ -57,9 +67,9 @@ public import LinuxSystem
 
     /// Appends bytes as the kernel does, for rings of `init(detachedDataPages:)`; false where there is no room.
     @discardableResult
-    public func write(_ bytes: RawSpan) -> Bool {
+    public func write(_ bytes: Span<UInt8>) -> Bool {
         let head = unsafe linux_ring_load_head(mapping.baseAddress)
-        let count = bytes.byteCount
+        let count = bytes.count
         guard Int(truncatingIfNeeded: head &- tail) + count <= dataBytes else { return false }
         let data = unsafe mapping.baseAddress + pageBytes
         let start = Int(truncatingIfNeeded: head & UInt64(dataBytes - 1))
@@ -74,7 +84,7 @@ public import LinuxSystem
     }
 
     /// Sets both ends, for tests of a ring about to wrap or with a damaged control page.
-    func place(tail: UInt64, head: UInt64) {
+    package func place(tail: UInt64, head: UInt64) {
         self.tail = tail
         unsafe linux_ring_store_tail(mapping.baseAddress, tail)
         unsafe linux_ring_store_head(mapping.baseAddress, head)

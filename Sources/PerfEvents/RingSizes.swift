@@ -1,12 +1,12 @@
 /// How large the two rings of a CPU are, in data pages; each has one control page besides.
-struct RingSizes: Equatable {
+package struct RingSizes: Equatable {
     /// Both powers of two.
-    var samplePages: Int
-    var sideBandPages: Int
-    let pageBytes: Int
+    package var samplePages: Int
+    package var sideBandPages: Int
+    package let pageBytes: Int
 
     /// Both together, control pages included.
-    var bytes: Int { (samplePages + sideBandPages + 2) * pageBytes }
+    package var bytes: Int { (samplePages + sideBandPages + 2) * pageBytes }
 
     /// Seconds of samples that a ring holds; records are taken out several times in that span.
     private static let span = 0.25
@@ -16,7 +16,7 @@ struct RingSizes: Equatable {
     private static let mostSampleBytes = 32 << 20
 
     /// For so many samples of at most `recordBytes` a second.
-    init(samplesPerSecond: Double, recordBytes: Int, pageBytes: Int) {
+    package init(samplesPerSecond: Double, recordBytes: Int, pageBytes: Int) {
         let wanted = Double(recordBytes) * samplesPerSecond * Self.span
         let bytes = min(Double(Self.mostSampleBytes), max(Double(Self.leastSampleBytes), wanted))
         self.pageBytes = pageBytes
@@ -25,7 +25,7 @@ struct RingSizes: Equatable {
     }
 
     /// The next smaller choice; false where there is none.
-    mutating func reduce() -> Bool {
+    package mutating func reduce() -> Bool {
         if sideBandPages >= samplePages, sideBandPages > 1 {
             sideBandPages /= 2
         } else if samplePages > 1 {

@@ -45,7 +45,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         try self.init(options, periodChangeInterval: 3_000_000_000...5_000_000_000)
     }
 
-    init(_ options: SamplingOptions, periodChangeInterval: ClosedRange<UInt64>) throws(PerfEventError) {
+    package init(_ options: SamplingOptions, periodChangeInterval: ClosedRange<UInt64>) throws(PerfEventError) {
         // All that can fail comes before the first property: a struct that can't be copied has to be whole or nothing.
         let waker: WakeSignal
         do { waker = try WakeSignal() } catch { throw .system(call: error.call, subject: "", code: error.code) }
@@ -104,9 +104,13 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         let roundStart = Clocks.monotonic()
         stream.collect(now: Clocks.monotonic())
         let horizon = min(lastRoundStart, roundStart &- Self.publicationDelay)
+        if let moment = idleTimesMoment, moment <= horizon {
+            // The weights are to be compared as they were at that moment, without a tick just behind it.
+            stream.release(upTo: moment, into: &handler)
+            noteMissedTicks(at: moment)
+        }
         stream.release(upTo: horizon, into: &handler)
         lastRoundStart = roundStart
-        if let moment = idleTimesMoment, moment <= horizon { noteMissedTicks(at: moment) }
         guard isRunning else { return }
         if options.scope == .wholeHost {
             for events in cpus where events.nextPeriodChange <= roundStart { drawPeriod(of: events, now: roundStart) }
@@ -146,6 +150,12 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
     /// Estimated since `start`: ticks that were due and never came, because the timer came late by more than a period.
     /// Whole host only; 0 else.
     public var missedTicks: UInt64 { cpus.reduce(missedTicksOfClosedCPUs) { $0 &+ $1.missedTicks.estimate } }
+
+    /// All rings, for tests that want the kernel's own bytes.
+    package var rings: [RingBuffer] { stream.sources.map(\.ring) }
+
+    /// The same of one CPU.
+    package func missedTicks(cpu: Int) -> UInt64 { cpus.first { $0.cpu == cpu }?.missedTicks.estimate ?? 0 }
 }
 
 extension Sampler {
@@ -177,8 +187,9 @@ extension Sampler {
     private mutating func noteMissedTicks(at moment: UInt64) {
         idleTimesMoment = nil
         for events in cpus {
-            guard let idle = idleTimes[events.cpu], events.sampleSource.weights != nil else { continue }
-            let sinceTick = events.sampleSource.weights?.elapsedSinceTick(at: moment) ?? 0
+            guard let idle = idleTimes[events.cpu] else { continue }
+            // A CPU just at a tick is left to the next reading.
+            guard let sinceTick = events.sampleSource.weights?.elapsedSinceTick(at: moment) else { continue }
             let weighed = (events.sampleSource.weights?.total ?? 0) &+ sinceTick
             events.missedTicks.note(time: moment, idle: idle, weighed: weighed, period: events.period)
         }

@@ -62,10 +62,13 @@ public struct TickWeights: Sendable {
         return weight
     }
 
-    /// What has elapsed since the last tick at `time`, which the next tick will weigh.
-    public mutating func elapsedSinceTick(at time: UInt64) -> UInt64 {
+    /// What has elapsed since the last tick at `time`, which the next tick will weigh. nil just behind a tick that was
+    /// not seen: it may have found the CPU idle, or be late and still to come.
+    public mutating func elapsedSinceTick(at time: UInt64) -> UInt64? {
         advance(to: time)
-        return elapsed(at: time)
+        let elapsed = elapsed(at: time)
+        if let lastTick, time >= lastTick, time - lastTick < period { return elapsed }
+        return time > startedBefore && time - startedBefore >= period && elapsed < period / 4 ? nil : elapsed
     }
 
     private mutating func advance(to time: UInt64) {

@@ -27,3 +27,17 @@ static inline int linux_effective_capabilities(uint64_t *set) {
     *set = (uint64_t)data[1].effective << 32 | data[0].effective;
     return 0;
 }
+
+// Leaves the calling thread, and no other, only these of its effective capabilities.
+static inline int linux_limit_effective_capabilities(uint64_t set) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2] = {{0}};
+    if (syscall(SYS_capget, &header, data) < 0) return -errno;
+    data[0].effective &= (uint32_t)set;
+    data[1].effective &= (uint32_t)(set >> 32);
+    return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+static inline int linux_thread_id(void) {
+    return (int)syscall(SYS_gettid);
+}

@@ -1,8 +1,0 @@
-import PerfEvents
-import Testing
-
-@Suite struct ProbeTests {
-    @Test func `the probe runs`() {
-        print(SamplingProbe.run())
-    }
-}
