@@ -98,5 +98,9 @@ let package = Package(
         // Tests mirror Sources.
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
+        tests("PatternsTests", ["Patterns"]),
+        tests("AnalysisTests", ["Analysis", "Profiles", "Patterns"]),
+        tests("FormatsTests", ["Formats", "Analysis", "Profiles"]),
+        tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles"]),
     ]
 )
