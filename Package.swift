@@ -99,8 +99,10 @@ let package = Package(
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("PatternsTests", ["Patterns"]),
-        tests("AnalysisTests", ["Analysis", "Profiles", "Patterns"]),
-        tests("FormatsTests", ["Formats", "Analysis", "Profiles"]),
-        tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles"]),
+        .target(
+            name: "SampleBuilder", dependencies: ["Profiles"], path: "Tests/SampleBuilder", swiftSettings: settings),
+        tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
+        tests("FormatsTests", ["Formats", "Analysis", "Profiles", "SampleBuilder"]),
+        tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),
     ]
 )
