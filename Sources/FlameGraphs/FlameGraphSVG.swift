@@ -46,7 +46,8 @@ extension FlameGraph {
         control("ignorecase", x: right, y: 24, " class=\"hide\"", "ic")
         control("matched", x: right, y: height - 12, "", " ")
         write(
-            "<svg id=\"frames\" x=\"\(Self.margin)\" width=\"\(Self.width - 2 * Self.margin)\" total_samples=\"\(total)\">\n")
+            "<svg id=\"frames\" x=\"\(Self.margin)\" width=\"\(Self.width - 2 * Self.margin)\" total_samples=\"\(total)\">\n"
+        )
         // What a frame's name looks like is worked out once: the same function stands in many stacks.
         var escaped = [[UInt8]](repeating: [], count: tree.frames.count)
         var colour = escaped

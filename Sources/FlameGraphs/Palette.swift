@@ -32,7 +32,8 @@ enum Palette {
         case .native: (red, green, blue) = (shade(205, 255, second), shade(60, 220, first), shade(0, 55, second))
         case .inlined: (red, green, blue) = (shade(60, 120, second), shade(180, 225, first), shade(180, 225, first))
         case .jit: (red, green, blue) = (shade(90, 150, second), shade(190, 240, first), shade(70, 110, second))
-        case .interpreted: (red, green, blue) = (shade(200, 235, second), shade(150, 200, first), shade(215, 245, second))
+        case .interpreted:
+            (red, green, blue) = (shade(200, 235, second), shade(150, 200, first), shade(215, 245, second))
         case .kernel: (red, green, blue) = (shade(110, 160, second), shade(150, 200, first), shade(225, 250, second))
         case .process, .thread, .marker:
             let grey = shade(205, 225, first)

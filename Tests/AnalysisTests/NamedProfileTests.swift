@@ -58,7 +58,9 @@ private func paths(_ tree: CallTree) -> Set<String> {
 }
 
 @Test func `depth counts frames from the leaf and leaves a mark where it cut`() {
-    let stacks: KeyValuePairs<String, UInt64> = ["p/t;a;b;c;d": 5, "p/t;x;c;d": 1, "p/t;c;d": 2, "p/t;m:[truncated];c;d": 4]
+    let stacks: KeyValuePairs<String, UInt64> = [
+        "p/t;a;b;c;d": 5, "p/t;x;c;d": 1, "p/t;c;d": 2, "p/t;m:[truncated];c;d": 4,
+    ]
     let whole = StackQuality(whole: 8, cut: 4, broken: 0)
     let cut = profile(stacks, depth: 2, quality: whole)
     #expect(paths(cut.callTree()) == ["p;[truncated];c;d 10", "p;c;d 2"])
@@ -144,7 +146,9 @@ private func paths(_ tree: CallTree) -> Set<String> {
     }
     let profile = NamedProfile(builder.samples, symbolizer: NamesByAddress())
     let rows = profile.ranking(by: .function, limit: 100).rows
-    #expect(Dictionary(uniqueKeysWithValues: rows.map { ($0.name, $0.totalValue / builder.period) }) == total, "seed \(seed)")
+    #expect(
+        Dictionary(uniqueKeysWithValues: rows.map { ($0.name, $0.totalValue / builder.period) }) == total,
+        "seed \(seed)")
     #expect(
         Dictionary(uniqueKeysWithValues: rows.map { ($0.name, $0.selfValue / builder.period) })
             == total.mapValues { _ in UInt64(0) }.merging(own) { $1 }, "seed \(seed)")

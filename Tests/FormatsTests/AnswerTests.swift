@@ -9,7 +9,9 @@ private let asked = TimeRange(start: Timestamp(seconds: 1_789_948_000), end: Tim
 
 private func profile() -> NamedProfile {
     var builder = SampleBuilder()
-    builder.add(host: "a", service: "web", labels: [Label(name: "zone", value: "x")], ["p/p;main;0x5@/lib/libm.so": 3, "p/p;main": 1])
+    builder.add(
+        host: "a", service: "web", labels: [Label(name: "zone", value: "x")],
+        ["p/p;main;0x5@/lib/libm.so": 3, "p/p;main": 1])
     builder.add(host: "b", service: "db", window: 1, ["p/p;main;i:run@a.py:7": 4])
     return NamedProfile(builder.samples, symbolizer: NamesByAddress())
 }

@@ -4,7 +4,8 @@ import Profiles
 import SampleBuilder
 import Testing
 
-private func profile(_ stacks: KeyValuePairs<String, UInt64>, names: NamesByAddress = NamesByAddress()) -> NamedProfile {
+private func profile(_ stacks: KeyValuePairs<String, UInt64>, names: NamesByAddress = NamesByAddress()) -> NamedProfile
+{
     var builder = SampleBuilder()
     builder.add(stacks)
     return NamedProfile(builder.samples, symbolizer: names)
@@ -52,7 +53,9 @@ private func lines(_ folded: Folded) -> [String] {
 }
 
 @Test func `stacks that read the same are one line`() {
-    let names = NamesByAddress([1: [NamedFrame(kind: .native, name: "a;b")], 2: [NamedFrame(kind: .native, name: "a:b")]])
+    let names = NamesByAddress([
+        1: [NamedFrame(kind: .native, name: "a;b")], 2: [NamedFrame(kind: .native, name: "a:b")],
+    ])
     #expect(lines(Folded(of: profile(["p/p;0x1@m": 1, "p/p;0x2@n": 2], names: names))) == ["p;a:b 3"])
 }
 
@@ -63,7 +66,9 @@ private func lines(_ folded: Folded) -> [String] {
         5: [NamedFrame(kind: .native, name: "a \u{21}")],
     ])
     let found = lines(
-        Folded(of: profile(["p/p;0x1@m": 9, "p/p;0x2@m": 1, "p/p;0x3@m": 1, "p/p;0x4@m": 1, "p/p;0x5@m": 1], names: names)))
+        Folded(
+            of: profile(["p/p;0x1@m": 9, "p/p;0x2@m": 1, "p/p;0x3@m": 1, "p/p;0x4@m": 1, "p/p;0x5@m": 1], names: names))
+    )
     #expect(found == found.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) })
     #expect(found.count == 5)
 }
@@ -81,5 +86,8 @@ private func lines(_ folded: Folded) -> [String] {
     #expect(lines(mixed) == ["p;a 21000", "p;b 1000"])
     #expect(mixed.unitName == "microseconds")
     #expect(mixed.note?.contains("microseconds") == true)
-    #expect(lines(Folded(of: NamedProfile(builder.samples, symbolizer: NamesByAddress()), measure: .samples)) == ["p;a 3", "p;b 1"])
+    #expect(
+        lines(Folded(of: NamedProfile(builder.samples, symbolizer: NamesByAddress()), measure: .samples)) == [
+            "p;a 3", "p;b 1",
+        ])
 }

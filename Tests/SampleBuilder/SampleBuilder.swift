@@ -88,7 +88,8 @@ public struct SampleBuilder {
             var module = Frame.none
             if parts.count > 1 {
                 module = samples.stacks.intern(
-                    Module(identity: ModuleIdentity(kind: .buildID, bytes: Array(parts[1].utf8)), name: String(parts[1])))
+                    Module(
+                        identity: ModuleIdentity(kind: .buildID, bytes: Array(parts[1].utf8)), name: String(parts[1])))
             }
             let frame = samples.stacks.intern(
                 Frame(kind: .native, module: module, address: UInt64(parts.first ?? "", radix: 16) ?? 0))
