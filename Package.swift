@@ -63,7 +63,8 @@ let package = Package(
         library("LinuxSystem", ["CLinux"]),
         library("Compression", ["CZstd"]),
         library("Patterns"),
-        library("Settings", [yaml]),
+        .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
+        library("Settings", [yaml, "CExpat"]),
         // Engines.
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
         library("ObjectFiles", ["ByteCoding", crypto]),
@@ -98,5 +99,6 @@ let package = Package(
         // Tests mirror Sources.
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
+        tests("SettingsTests", ["Settings"]),
     ]
 )
