@@ -77,7 +77,7 @@ let package = Package(
         library(
             "ProfileStore",
             ["Profiles", "WireProtocol", "Analysis", "Compression", "ByteCoding", "SymbolTables", sqlite, crypto]),
-        library("QueryAPI", ["Profiles", nioCore, nioPosix, nioHTTP1]),
+        library("QueryAPI", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         // Runtimes.
         library(
             "ProfilerAgent",
@@ -100,5 +100,7 @@ let package = Package(
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("SettingsTests", ["Settings"]),
+        tests("QueryAPITests", ["QueryAPI", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
+        tests("PerfQueryTests", ["perf-query", nioCore, nioPosix, nioHTTP1]),
     ]
 )

@@ -1,0 +1,44 @@
+internal import ArgumentParser
+internal import Formats
+internal import QueryAPI
+
+struct AgentsVerb: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "agents",
+        abstract: "Lists every agent: when it was last seen, and where its samples went.",
+        discussion: """
+            For each agent, taken = stored + pending + dropped, as of its last stored batch.
+
+            EXAMPLES:
+              perf-query agents
+              perf-query agents --json
+            """)
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var table: TableOptions
+
+    func run() async throws {
+        try await reporting { () async throws(Failure) in
+            try await table.show(AgentsAnswer.self, QueryRequest(.agents), server: server.client()) { answer in
+                var table = TextTable([
+                    ("host", .left), ("version", .left), ("last seen", .left), ("rate", .right), ("taken", .right),
+                    ("stored", .right), ("pending", .right), ("clock", .right), ("dropped", .left),
+                ])
+                for row in answer.agents {
+                    let dropped = row.samples.dropped.filter { $0.value > 0 }.sorted { $0.key < $1.key }
+                    let clock = row.clockOffsetSeconds.map { fixed($0, digits: 3) + "s" } ?? "-"
+                    let rate = row.rate.map { fixed($0, digits: $0 == $0.rounded() ? 0 : 1) } ?? "-"
+                    table.add([
+                        row.host, row.version, row.lastSeen, rate, grouped(row.samples.taken),
+                        grouped(row.samples.stored), grouped(row.samples.pending), clock,
+                        dropped.isEmpty
+                            ? "0" : dropped.map { "\(grouped($0.value)) \($0.key)" }.joined(separator: ", "),
+                    ])
+                }
+                let count = answer.agents.count
+                return Shown(
+                    summary: ["\(grouped(count)) \(count == 1 ? "agent" : "agents")"], table: table, rows: count)
+            }
+        }
+    }
+}
