@@ -101,6 +101,6 @@ let package = Package(
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("SettingsTests", ["Settings"]),
         tests("QueryAPITests", ["QueryAPI", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
-        tests("PerfQueryTests", ["perf-query", nioCore, nioPosix, nioHTTP1]),
+        tests("PerfQueryTests", ["perf-query", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
     ]
 )

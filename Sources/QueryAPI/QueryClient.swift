@@ -128,7 +128,7 @@ private final class ReplyCollector: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let failure: QueryError =
-            if error is HTTPParserError {
+            if let error = error as? HTTPParserError, error != .invalidEOFState {
                 .malformed(server, reason: "what it sends is not HTTP (\(error))")
             } else {
                 .closedEarly(server, reason: connectionFailure(error))
@@ -152,6 +152,8 @@ private func connectionFailure(_ error: any Error) -> String {
     case let error as NIOConnectionError:
         if let first = error.connectionErrors.first { return connectionFailure(first.error) }
         return "there is no host '\(error.host)'"
+    case HTTPParserError.invalidEOFState:
+        return "the aggregator closed it"
     case let error as IOError:
         return unsafe String(cString: strerror(error.errnoCode)).lowercased()
     case let error as ChannelError:
