@@ -69,11 +69,13 @@ let package = Package(
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
         library("ObjectFiles", ["ByteCoding", crypto]),
         library("SymbolTables", ["Profiles", "ByteCoding", "Compression"]),
-        library("SymbolSources", ["SymbolTables", "ObjectFiles", "LinuxSystem", "Compression", "CDemangle", "ByteCoding", "Profiles"]),
+        library(
+            "SymbolSources",
+            ["SymbolTables", "ObjectFiles", "LinuxSystem", "Compression", "CDemangle", "ByteCoding", "Profiles"]),
         library("Analysis", ["Profiles", "Patterns"]),
         library("Formats", ["Profiles", "Analysis"]),
         library("FlameGraphs", ["Profiles", "Analysis"]),
-        library("WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, crypto]),
+        library("WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, crypto], exclude: ["wire.proto"]),
         library(
             "ProfileStore",
             ["Profiles", "WireProtocol", "Analysis", "Compression", "ByteCoding", "SymbolTables", sqlite, crypto]),
@@ -89,7 +91,8 @@ let package = Package(
         library(
             "ProfilerAggregator",
             [
-                "Profiles", "ByteCoding", "Settings", "SymbolTables", "Analysis", "Formats", "FlameGraphs", "WireProtocol",
+                "Profiles", "ByteCoding", "Settings", "SymbolTables", "Analysis", "Formats", "FlameGraphs",
+                "WireProtocol",
                 "ProfileStore", "QueryAPI", "Patterns", nioCore, nioPosix, hummingbird, logging,
             ]),
         // Programs.
@@ -102,5 +105,7 @@ let package = Package(
         tests("SettingsTests", ["Settings"]),
         tests("QueryAPITests", ["QueryAPI", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         tests("PerfQueryTests", ["perf-query", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
+        tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
+        tests("CompressionTests", ["Compression"]),
     ]
 )

@@ -1,0 +1,59 @@
+internal import Compression
+internal import Crypto
+public import Profiles
+internal import SwiftProtobuf
+
+extension Batch {
+    /// Chosen by measurement (`make bench`): level 9 saves a sixth of the bytes of level 3 on a window of 500 samples
+    /// and costs well below a millisecond, once in ten seconds.
+    public static let compressionLevel: Int32 = 9
+
+    /// Puts a window into a batch of its own, named and compressed.
+    public init(
+        encoding profile: WindowProfile, agent: Identifier, epoch: Identifier, sequence: UInt64
+    ) throws(WireError) {
+        let content: [UInt8]
+        do { content = try BatchColumns.encode(profile).serializedBytes() } catch { throw .malformedContent }
+        guard content.count <= WireLimits.expandedBytes else {
+            throw .badContent("\(content.count) bytes are over the limit of \(WireLimits.expandedBytes)")
+        }
+        let body: [UInt8]
+        do { body = try Zstandard.compress(content, level: Self.compressionLevel) } catch { throw .compression(error) }
+        self.init(
+            name: BatchName(agent: agent, epoch: epoch, sequence: sequence, digest: Self.digest(of: body)),
+            window: profile.window, samples: profile.sampleCount, expandedBytes: UInt64(content.count), body: body)
+    }
+
+    /// The first 128 bits of SHA-256 over a compressed body.
+    public static func digest(of body: [UInt8]) -> Identifier {
+        var high: UInt64 = 0
+        var low: UInt64 = 0
+        for (index, byte) in SHA256.hash(data: body).prefix(16).enumerated() {
+            if index < 8 { high = high << 8 | UInt64(byte) } else { low = low << 8 | UInt64(byte) }
+        }
+        return Identifier(high: high, low: low)
+    }
+
+    /// Reads the content and holds it against the envelope: digest, length, window and number of samples.
+    public func windowProfile() throws(WireError) -> WindowProfile {
+        guard Self.digest(of: body) == name.digest else {
+            throw .badField(message: "Batch", field: "digest", detail: "is not that of the body")
+        }
+        guard expandedBytes <= UInt64(WireLimits.expandedBytes) else {
+            throw .badField(message: "Batch", field: "expanded_bytes", detail: "is \(expandedBytes), over the limit")
+        }
+        let content: [UInt8]
+        do { content = try Zstandard.decompress(body, limit: Int(expandedBytes)) } catch { throw .compression(error) }
+        guard content.count == Int(expandedBytes) else {
+            throw .badField(
+                message: "Batch", field: "expanded_bytes", detail: "is \(expandedBytes), found \(content.count)")
+        }
+        let columns: PBBatchContent
+        do { columns = try PBBatchContent(serializedBytes: content) } catch { throw .malformedContent }
+        let profile = try BatchColumns.decode(columns)
+        guard profile.window == window, profile.sampleCount == samples else {
+            throw .badContent("window or number of samples differ from what the batch says outside")
+        }
+        return profile
+    }
+}
