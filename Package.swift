@@ -107,5 +107,11 @@ let package = Package(
         tests("PerfQueryTests", ["perf-query", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
         tests("CompressionTests", ["Compression"]),
+        tests("PatternsTests", ["Patterns"]),
+        .target(
+            name: "SampleBuilder", dependencies: ["Profiles"], path: "Tests/SampleBuilder", swiftSettings: settings),
+        tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
+        tests("FormatsTests", ["Formats", "Analysis", "Profiles", "SampleBuilder"]),
+        tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),
     ]
 )
