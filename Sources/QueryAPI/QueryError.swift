@@ -25,7 +25,7 @@ public enum QueryError: Error, Hashable, Sendable, CustomStringConvertible {
             """
         case .timedOut(let server, let seconds):
             """
-            no whole answer from \(server) within \(seconds) s; ask about a shorter time or fewer services, or give it \
+            no whole answer from \(server) within \(seconds.formattedSeconds) s; ask about a shorter time or fewer services, or give it \
             longer with --timeout
             """
         case .closedEarly(let server, let reason):
@@ -63,5 +63,13 @@ public struct ServerError: Hashable, Sendable, Codable {
         public init(error: ServerError) {
             self.error = error
         }
+    }
+}
+
+extension Double {
+    /// `60`, `0.3`.
+    fileprivate var formattedSeconds: String {
+        let text = description
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 }

@@ -19,25 +19,26 @@ struct AgentsVerb: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting { () async throws(Failure) in
-            try await table.show(AgentsAnswer.self, QueryRequest(.agents), server: server.client()) { answer in
-                var table = TextTable([
+            try await table.show(AgentsAnswer.self, QueryRequest(.agents), server: server.client()) {
+                answer, inColour in
+                var table = TextTable(columns: [
                     ("host", .left), ("version", .left), ("last seen", .left), ("rate", .right), ("taken", .right),
                     ("stored", .right), ("pending", .right), ("clock", .right), ("dropped", .left),
                 ])
                 for row in answer.agents {
                     let dropped = row.samples.dropped.filter { $0.value > 0 }.sorted { $0.key < $1.key }
-                    let clock = row.clockOffsetSeconds.map { fixed($0, digits: 3) + "s" } ?? "-"
-                    let rate = row.rate.map { fixed($0, digits: $0 == $0.rounded() ? 0 : 1) } ?? "-"
+                    let clock = row.clockOffsetSeconds.map { Decimal.text($0, places: 3) + " s" } ?? "–"
+                    let rate = row.rate.map { Decimal.text($0, places: $0 == $0.rounded() ? 0 : 1) } ?? "–"
                     table.add([
-                        row.host, row.version, row.lastSeen, rate, grouped(row.samples.taken),
-                        grouped(row.samples.stored), grouped(row.samples.pending), clock,
+                        row.host, row.version, row.lastSeen, rate, Grouped.text(row.samples.taken),
+                        Grouped.text(row.samples.stored), Grouped.text(row.samples.pending), clock,
                         dropped.isEmpty
-                            ? "0" : dropped.map { "\(grouped($0.value)) \($0.key)" }.joined(separator: ", "),
+                            ? "0" : dropped.map { "\(Grouped.text($0.value)) \($0.key)" }.joined(separator: ", "),
                     ])
                 }
                 let count = answer.agents.count
-                return Shown(
-                    summary: ["\(grouped(count)) \(count == 1 ? "agent" : "agents")"], table: table, rows: count)
+                let title = "\(grouped(count)) \(count == 1 ? "agent" : "agents")"
+                return Shown(text: "\(title)\n\n\(table.text(inColour: inColour))", rows: count)
             }
         }
     }

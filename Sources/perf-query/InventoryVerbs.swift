@@ -10,7 +10,8 @@ struct InventoryOptions: ParsableArguments {
     @OptionGroup var table: TableOptions
 
     func show<Answer: Decodable>(
-        _ type: Answer.Type, from endpoint: QueryRequest.Endpoint, _ shown: (Answer) -> Shown
+        _ type: Answer.Type, from endpoint: QueryRequest.Endpoint,
+        _ shown: (_ answer: Answer, _ inColour: Bool) -> Shown
     ) async throws {
         try await reporting { () async throws(Failure) in
             var request = QueryRequest(endpoint)
@@ -34,12 +35,14 @@ struct ServicesVerb: AsyncParsableCommand {
     @OptionGroup var question: InventoryOptions
 
     func run() async throws {
-        try await question.show(ServicesAnswer.self, from: .services) { answer in
-            var table = TextTable([("samples", .right), ("cores", .right), ("hosts", .right), ("service", .left)])
+        try await question.show(ServicesAnswer.self, from: .services) { answer, inColour in
+            var table = TextTable(columns: [
+                ("samples", .right), ("cores", .right), ("hosts", .right), ("service", .left),
+            ])
             for row in answer.services {
-                table.add([grouped(row.samples), coresText(row.cores), grouped(row.hosts), row.name])
+                table.add([Grouped.text(row.samples), coresText(row.cores), grouped(row.hosts), row.name])
             }
-            return Shown(summary: summary(answer.header), table: table, rows: answer.services.count)
+            return Shown(answer.header, table, rows: answer.services.count, inColour: inColour)
         }
     }
 }
@@ -57,12 +60,14 @@ struct HostsVerb: AsyncParsableCommand {
     @OptionGroup var question: InventoryOptions
 
     func run() async throws {
-        try await question.show(HostsAnswer.self, from: .hosts) { answer in
-            var table = TextTable([("samples", .right), ("cores", .right), ("services", .right), ("host", .left)])
+        try await question.show(HostsAnswer.self, from: .hosts) { answer, inColour in
+            var table = TextTable(columns: [
+                ("samples", .right), ("cores", .right), ("services", .right), ("host", .left),
+            ])
             for row in answer.hosts {
-                table.add([grouped(row.samples), coresText(row.cores), grouped(row.services), row.name])
+                table.add([Grouped.text(row.samples), coresText(row.cores), grouped(row.services), row.name])
             }
-            return Shown(summary: summary(answer.header), table: table, rows: answer.hosts.count)
+            return Shown(answer.header, table, rows: answer.hosts.count, inColour: inColour)
         }
     }
 }
@@ -80,13 +85,15 @@ struct LabelsVerb: AsyncParsableCommand {
     @OptionGroup var question: InventoryOptions
 
     func run() async throws {
-        try await question.show(LabelsAnswer.self, from: .labels) { answer in
-            var table = TextTable([("samples", .right), ("cores", .right), ("hosts", .right), ("label", .left)])
+        try await question.show(LabelsAnswer.self, from: .labels) { answer, inColour in
+            var table = TextTable(columns: [
+                ("samples", .right), ("cores", .right), ("hosts", .right), ("label", .left),
+            ])
             for row in answer.labels {
                 let label = "\(row.name)=\(row.value)"
-                table.add([grouped(row.samples), coresText(row.cores), grouped(row.hosts), label])
+                table.add([Grouped.text(row.samples), coresText(row.cores), grouped(row.hosts), label])
             }
-            return Shown(summary: summary(answer.header), table: table, rows: answer.labels.count)
+            return Shown(answer.header, table, rows: answer.labels.count, inColour: inColour)
         }
     }
 }
@@ -104,14 +111,14 @@ struct TypesVerb: AsyncParsableCommand {
     @OptionGroup var question: InventoryOptions
 
     func run() async throws {
-        try await question.show(TypesAnswer.self, from: .types) { answer in
-            var table = TextTable([
+        try await question.show(TypesAnswer.self, from: .types) { answer, inColour in
+            var table = TextTable(columns: [
                 ("samples", .right), ("cores", .right), ("hosts", .right), ("unit", .left), ("type", .left),
             ])
             for row in answer.types {
-                table.add([grouped(row.samples), coresText(row.cores), grouped(row.hosts), row.unit, row.name])
+                table.add([Grouped.text(row.samples), coresText(row.cores), grouped(row.hosts), row.unit, row.name])
             }
-            return Shown(summary: summary(answer.header), table: table, rows: answer.types.count)
+            return Shown(answer.header, table, rows: answer.types.count, inColour: inColour)
         }
     }
 }

@@ -4,12 +4,29 @@ internal import FoundationEssentials
 internal import Profiles
 internal import QueryAPI
 
-/// What a verb shows of an answer as text.
+/// An answer as text: lines with their ends, and how many rows there are.
 struct Shown {
-    /// Lines above the table, without their ends.
-    var summary: [String]
-    var table: TextTable
+    var text: String
     var rows: Int
+
+    init(text: String, rows: Int) {
+        self.text = text
+        self.rows = rows
+    }
+
+    /// What stands behind the answer, an empty line, and the table.
+    init(_ header: AnswerHeader, _ table: TextTable, rows: Int, inColour: Bool) {
+        self.init(text: SummaryLine.text(header) + "\n\n" + table.text(inColour: inColour), rows: rows)
+    }
+}
+
+/// Cores as a table shows them; a dash where the type is no CPU time.
+func coresText(_ cores: Double?) -> String {
+    cores.map { Decimal.text($0, places: 3) } ?? "–"
+}
+
+func grouped(_ count: Int) -> String {
+    Grouped.text(UInt64(max(0, count)))
 }
 
 /// How a table is printed.
@@ -23,7 +40,8 @@ struct TableOptions: ParsableArguments {
     /// Asks and prints. JSON is passed on as the aggregator wrote it, once it has proved to be the answer that was
     /// asked for. An answer without rows is printed too, and ends with the exit code for no data.
     func show<Answer: Decodable>(
-        _ type: Answer.Type, _ request: QueryRequest, server: QueryClient, _ shown: (Answer) -> Shown
+        _ type: Answer.Type, _ request: QueryRequest, server: QueryClient,
+        _ shown: (_ answer: Answer, _ inColour: Bool) -> Shown
     ) async throws(Failure) {
         let bytes = try await server.bytes(request)
         let answer: Answer
@@ -32,15 +50,11 @@ struct TableOptions: ParsableArguments {
         } catch {
             throw Failure(QueryError.malformed(server.server, reason: "\(decodingProblem(error))"))
         }
-        let result = shown(answer)
+        let result = shown(answer, color.isUsed)
         if json {
             try Terminal.standardOutput.writeForeign(bytes.last == 10 ? bytes : bytes + [10])
         } else if result.rows > 0 {
-            let useColor = color.isUsed
-            let text = result.summary.map { escaped($0) + "\n" }.joined() + "\n" + result.table.text(color: useColor)
-            guard Terminal.standardOutput.write(Array(text.utf8)) else {
-                throw Failure("can't write to standard output", code: .impossible)
-            }
+            try Terminal.standardOutput.writeResult(Array(result.text.utf8))
         }
         if result.rows == 0 { throw Failure("no data matches the question", code: .noData) }
     }
@@ -66,32 +80,4 @@ private func decodingProblem(_ error: any Error) -> String {
     case .dataCorrupted(let context)?: "it is not the JSON that was asked for: \(context.debugDescription)"
     default: "\(error)"
     }
-}
-
-/// Two lines over a table: what the answer is about, and how much stands behind it.
-func summary(_ header: AnswerHeader) -> [String] {
-    var about = "\(header.type.name), "
-    if let range = header.range {
-        about += "\(TimeText.toSecond(range.from)) to \(TimeText.toSecond(range.to)), "
-    }
-    about += "\(grouped(header.samples)) samples"
-    let coverage = header.coverage
-    var behind = "\(grouped(coverage.hosts)) \(coverage.hosts == 1 ? "host" : "hosts")"
-    if coverage.hostsSilent > 0 { behind += " (\(grouped(coverage.hostsSilent)) silent)" }
-    behind += ", intervals over \(header.intervalOver)"
-    let dropped = coverage.dropped.filter { $0.value > 0 }.sorted { $0.key < $1.key }
-    behind += dropped.isEmpty ? ", nothing dropped" : ", dropped: "
-    behind += dropped.map { "\(grouped($0.value)) \($0.key)" }.joined(separator: ", ")
-    behind += ", stacks: " + stacksText(coverage)
-    return [about, behind]
-}
-
-private func stacksText(_ coverage: Coverage) -> String {
-    let counts: [(UInt64?, String)] = [
-        (coverage.wholeStacks, "whole"), (coverage.cutStacks, "cut"), (coverage.brokenStacks, "broken"),
-    ]
-    let measured = counts.compactMap { count, word in count.map { "\(grouped($0)) \(word)" } }
-    let missing = counts.filter { $0.0 == nil }.map(\.1)
-    let rest = missing.isEmpty ? [] : ["\(missing.joined(separator: " and ")) not measured"]
-    return (measured + rest).joined(separator: ", ")
 }

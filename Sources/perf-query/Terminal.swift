@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Formats
 internal import FoundationEssentials
 internal import Glibc
 
@@ -29,7 +30,7 @@ struct Terminal {
 
     /// One line; on a terminal its control characters are escaped.
     func writeLine(_ line: String) {
-        write(Array((isTerminal ? escaped(line) : line).utf8) + [10])
+        write(Array((isTerminal ? EscapedText.escape(line) : line).utf8) + [10])
     }
 
     /// What came from outside: on a terminal, control characters other than line ends are escaped.
@@ -37,32 +38,22 @@ struct Terminal {
         var output = bytes
         if isTerminal {
             let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-            output = Array(lines.map { escaped(String($0)) }.joined(separator: "\n").utf8)
+            output = Array(lines.map { EscapedText.escape(String($0)) }.joined(separator: "\n").utf8)
         }
-        guard write(output) else {
-            throw Failure(
-                "can't write to standard output: \(unsafe String(cString: strerror(errno)))", code: .impossible)
-        }
+        try writeResult(output)
     }
-}
 
-/// C0 and C1 controls, DEL and the marks that turn the direction of text, as \u{…}: names come from other people's
-/// programs, and a terminal obeys what it is sent.
-func escaped(_ text: String) -> String {
-    func isHarmful(_ value: UInt32) -> Bool {
-        value < 32 || (127...159).contains(value) || (0x202A...0x202E).contains(value)
-            || (0x2066...0x2069).contains(value)
-    }
-    guard text.unicodeScalars.contains(where: { isHarmful($0.value) }) else { return text }
-    var result = ""
-    for scalar in text.unicodeScalars {
-        if isHarmful(scalar.value) {
-            result += "\\u{\(String(scalar.value, radix: 16))}"
-        } else {
-            result.unicodeScalars.append(scalar)
+    /// Everything, or the end of the program: silently where the reader has gone, as others do in a pipe.
+    func writeResult(_ bytes: [UInt8]) throws(Failure) {
+        if write(bytes) { return }
+        let number = errno
+        if number == EPIPE {
+            // NIO ignores the signal.
+            _ = signal(SIGPIPE, SIG_DFL)
+            raise(SIGPIPE)
         }
+        throw Failure("can't write to standard output: \(unsafe String(cString: strerror(number)))", code: .impossible)
     }
-    return result
 }
 
 /// When to use colour.

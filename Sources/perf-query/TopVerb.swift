@@ -61,26 +61,9 @@ struct TopVerb: AsyncParsableCommand {
             request.add("by", by)
             request.add("sort", sort.rawValue)
             request.add("limit", String(limit))
-            try await table.show(TopAnswer.self, request, server: server.client()) { answer in
-                var table = TextTable([
-                    ("self", .right), ("95%", .right), ("total", .right), ("95%", .right), ("cores", .right),
-                    (by, .left),
-                ])
-                // Modules tell functions of one name apart, and say nothing beside the other dimensions.
-                for row in answer.rows {
-                    let module = by == Dimension.function.rawValue ? row.module.map { "  [\(lastPart($0))]" } ?? "" : ""
-                    table.add([
-                        percent(row.selfShare), percentInterval(row.selfShareLow, row.selfShareHigh),
-                        percent(row.totalShare), percentInterval(row.totalShareLow, row.totalShareHigh),
-                        coresText(row.cores), row.name + module,
-                    ])
-                }
-                return Shown(summary: summary(answer.header), table: table, rows: answer.rows.count)
+            try await table.show(TopAnswer.self, request, server: server.client()) { answer, inColour in
+                Shown(text: TopTable(answer, title: by).text(inColour: inColour), rows: answer.rows.count)
             }
         }
     }
-}
-
-private func lastPart(_ path: String) -> String {
-    path.split(separator: "/").last.map(String.init) ?? path
 }

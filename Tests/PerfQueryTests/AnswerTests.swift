@@ -29,11 +29,11 @@ private let topAnswer = "{\(opening),\"rows\":[\(row(#""burn<int>(char\u001b[31m
     #expect(run.status == 0, "\(run.errors)")
     #expect(
         run.output == """
-            cpu, 2026-03-01T11:45:00Z to 2026-03-01T12:00:00Z, 12,345 samples
-            2 hosts (1 silent), intervals over hosts, dropped: 1,200 spool, stacks: 7 cut, whole and broken not measured
+            2026-03-01T11:45:00Z to 2026-03-01T12:00:00Z · 12,345 samples of cpu · 2 hosts (1 silent) · 1,200 dropped \
+            (spool 1,200) · 0.1 % cut · intervals over hosts
 
-             self         95%   total          95%  cores  function
-            60.1%  58.9–61.3%  100.0%  99.0–100.0%  0.600  burn<int>(char\\u{1b}[31m)  [demo]
+               self  95 % interval     total  95 % interval  cores  function                 where
+            60.10 %  58.9–61.3 %    100.00 %  99.0–100.0 %   0.600  burn<int>(char\\x1b[31m)  /usr/bin/demo
 
             """)
     let uri = try #require(server.uris.first)
@@ -63,11 +63,11 @@ private let topAnswer = "{\(opening),\"rows\":[\(row(#""burn<int>(char\u001b[31m
     ),
     (
         "hosts", #"{"name":"db","samples":7,"cores":null,"services":3}"#,
-        "samples  cores  services  host\n      7      -         3  db\n"
+        "samples  cores  services  host\n      7      –         3  db\n"
     ),
     (
         "labels", #"{"name":"zone","value":"a","samples":7,"cores":12.25,"hosts":1}"#,
-        "samples  cores  hosts  label\n      7   12.3      1  zone=a\n"
+        "samples   cores  hosts  label\n      7  12.250      1  zone=a\n"
     ),
     (
         "types", #"{"name":"cpu","unit":"nanoseconds","samples":7,"cores":0,"hosts":1}"#,
@@ -93,8 +93,8 @@ func `what exists is a table`(verb: String, row: String, table: String) async th
         run.output == """
             1 agent
 
-            host  version  last seen             rate  taken  stored  pending    clock  dropped
-            db    1.0      2026-03-01T12:00:00Z   100  1,100   1,000       90  -0.002s  10 spool
+            host  version  last seen             rate  taken  stored  pending     clock  dropped
+            db    1.0      2026-03-01T12:00:00Z   100  1,100   1,000       90  -0.002 s  10 spool
 
             """)
     #expect(server.uris == ["/api/v1/agents"])

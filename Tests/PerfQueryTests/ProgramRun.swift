@@ -7,15 +7,20 @@ struct ProgramRun {
     var errors: String
 
     /// Runs the perf-query that was built beside these tests, as a user does. With `terminal`, standard output and
-    /// standard error are one pseudo-terminal (by script(1)), and both are in `output`.
+    /// standard error are one pseudo-terminal (by script(1)), and both are in `output`; with a reader, standard output is
+    /// a pipe to that shell command.
     static func perfQuery(
-        _ arguments: [String], environment: [String: String] = [:], directory: URL? = nil, terminal: Bool = false
+        _ arguments: [String], environment: [String: String] = [:], directory: URL? = nil, terminal: Bool = false,
+        pipedInto reader: String? = nil
     ) async throws -> ProgramRun {
         let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let path = URL(fileURLWithPath: program).deletingLastPathComponent().appendingPathComponent("perf-query").path
         let process = Process()
-        if terminal {
-            let words = ([path] + arguments).map { "'\($0.replacingOccurrences(of: "'", with: #"'\''"#))'" }
+        let words = ([path] + arguments).map { "'\($0.replacingOccurrences(of: "'", with: #"'\''"#))'" }
+        if let reader {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", words.joined(separator: " ") + " | " + reader]
+        } else if terminal {
             process.executableURL = URL(fileURLWithPath: "/usr/bin/script")
             process.arguments = ["-qec", words.joined(separator: " "), "/dev/null"]
         } else {

@@ -82,6 +82,15 @@ private func message(_ work: () throws(SettingsError) -> Void) -> String {
     #expect(settings.labels == ["a": "file", "b": "environment", "c": "flag"])
 }
 
+@Test func `a variable that means nothing is a warning that names the nearest`() {
+    #expect(
+        AgentSettings.warnings(environment: ["PERF_AGENT_RAET": "1", "PERF_AGENT_RATE": "1", "PERF_SERVER": "x"])
+            == ["environment variable PERF_AGENT_RAET means nothing; did you mean PERF_AGENT_RATE?"])
+    #expect(
+        AggregatorSettings.warnings(environment: ["PERF_AGGREGATOR_QQQQQQQQ": "1", "PERF_AGGREGATOR_CONFIG": "x"])
+            == ["environment variable PERF_AGGREGATOR_QQQQQQQQ means nothing"])
+}
+
 @Test func `an empty variable counts as unset`() throws {
     #expect(try agent("rate: 10", ["PERF_AGENT_RATE": ""]).samplesPerSecond == 10)
 }
