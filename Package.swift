@@ -103,5 +103,6 @@ let package = Package(
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
         tests("CompressionTests", ["Compression"]),
+        tests("ProfilerAgentTests", ["ProfilerAgent", "Profiles", "ByteCoding", "WireProtocol", nioCore, nioPosix, logging]),
     ]
 )
