@@ -1,20 +1,30 @@
-/// How long to wait before the next attempt to connect: exponential, with full jitter, so that a fleet that lost its
+/// How long the sender waits for what.
+struct SenderTimes: Hashable, Sendable {
+    /// For a connection, for a Welcome, and for the answer to a batch. A commit takes well below a second; a peer that
+    /// says nothing for this long is dead or as good as dead, and the spool holds what it was sent.
+    var answer = Duration.seconds(30)
+    /// The bound of the first wait between two attempts: a restarted aggregator is back in about a second.
+    var firstWait = Duration.seconds(1)
+    /// The bound of all later ones: 10,000 agents that all wait are about 330 connections a second, and news of an
+    /// aggregator that is back takes a minute at most.
+    var longestWait = Duration.seconds(60)
+    /// After being turned away only people can help; asking again costs little and finds an upgraded aggregator.
+    var turnedAway = Duration.seconds(600)
+    /// A session this long proves that the aggregator works, even when it had nothing to acknowledge.
+    var goodSession = Duration.seconds(60)
+}
+
+/// The pause before the next attempt to connect: exponential, with full jitter, so that a fleet that lost its
 /// aggregator at one moment doesn't come back at one moment.
 struct BackOff: Sendable {
-    /// The bound of the first wait: a restarted aggregator is back in about a second.
-    static let first = Duration.seconds(1)
-    /// The bound of all later ones: 10,000 agents that all wait are 170 connections a second, and news of an
-    /// aggregator that is back takes a minute at most.
-    static let longest = Duration.seconds(60)
-    /// After being turned away only people can help; asking again costs little and finds an upgraded aggregator.
-    static let turnedAway = Duration.seconds(600)
-    /// A session this long proves that the aggregator works, even when it had nothing to acknowledge.
-    static let goodSession = Duration.seconds(60)
-
+    let times: SenderTimes
     private(set) var failures = 0
     private var generator: SplitMix64
 
-    init(seed: UInt64) { generator = SplitMix64(state: seed) }
+    init(times: SenderTimes, seed: UInt64) {
+        self.times = times
+        generator = SplitMix64(state: seed)
+    }
 
     mutating func succeeded() { failures = 0 }
 
@@ -22,14 +32,14 @@ struct BackOff: Sendable {
     mutating func overloaded() { failures = max(failures, 6) }
 
     mutating func next() -> Duration {
-        let bound = min(Self.longest, Self.first * (1 << min(failures, 6)))
+        let bound = min(times.longestWait, times.firstWait * (1 << min(failures, 6)))
         failures = min(failures + 1, 1_000)
         return bound * generator.nextFraction()
     }
 
     /// Between half and all of the long wait.
     mutating func nextAfterTurnedAway() -> Duration {
-        Self.turnedAway * (0.5 + generator.nextFraction() / 2)
+        times.turnedAway * (0.5 + generator.nextFraction() / 2)
     }
 }
 

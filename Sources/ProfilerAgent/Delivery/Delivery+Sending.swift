@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -27,7 +28,9 @@ extension Delivery {
 
     /// Events of a connection that has been given up are late and mean nothing.
     func handle(_ event: SenderMachine.Event, from number: UInt64) {
-        if number == connection { handle(event) }
+        guard number == connection else { return }
+        if case .closed = event { channel = nil }
+        handle(event)
     }
 
     private func perform(_ effect: SenderMachine.Effect) {
@@ -39,10 +42,11 @@ extension Delivery {
                     Hello(versions: WireLimits.versions, agent: agent, epoch: epoch, host: host, clock: .now)))
         case .fill(let room): fill(room: room)
         case .settle(let names, let fate):
-            settle { try $0.settle(names.map { SpoolKey(epoch: $0.epoch, sequence: $0.sequence) }, as: fate) }
+            let keys = names.map { SpoolKey(epoch: $0.epoch, sequence: $0.sequence) }
+            settle { (spool) throws(DeliveryError) in try spool.settle(keys, as: fate) }
         case .settleThrough(let sequence):
             let epoch = self.epoch
-            settle { try $0.settle(epoch, through: sequence) }
+            settle { (spool) throws(DeliveryError) in try spool.settle(epoch, through: sequence) }
         case .sendTables(let modules): wanted(modules)
         case .sendGoodbye(let reason, let detail): send(.goodbye(Goodbye(reason: reason, detail: detail)))
         case .disconnect: disconnect()
@@ -107,7 +111,8 @@ extension Delivery {
         timer?.task.cancel()
         let delay = max(.zero, ContinuousClock.now.duration(to: due))
         let task = loop.assumeIsolated().scheduleTask(in: TimeAmount(delay)) { [weak self] in
-            self?.assumeIsolated { delivery in
+            guard let self else { return }
+            self.assumeIsolated { delivery in
                 delivery.timer = nil
                 delivery.handle(.timer)
             }
@@ -121,13 +126,13 @@ extension Delivery {
         guard let address else { return }
         connection += 1
         let number = connection
-        let milliseconds = CInt(SenderMachine.answerTime.components.seconds * 1_000)
+        let milliseconds = Int(machine.times.answer.components.seconds * 1_000)
         ClientBootstrap(group: loop)
-            .connectTimeout(TimeAmount(SenderMachine.answerTime))
+            .connectTimeout(TimeAmount(machine.times.answer))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             // The kernel gives up on unacknowledged bytes as soon as we do, not after a quarter of an hour.
-            .channelOption(.tcpOption(.tcp_user_timeout), value: milliseconds)
+            .channelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)), value: milliseconds)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(

@@ -25,7 +25,7 @@ public actor Delivery {
     public nonisolated let epoch: Identifier
     /// The counters that the sampling thread adds to.
     public nonisolated let ledger: LedgerFile
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.executor.asUnownedSerialExecutor() }
 
     nonisolated let loop: any EventLoop
     let address: AggregatorAddress?
@@ -89,7 +89,8 @@ public actor Delivery {
         address = settings.aggregator
         let fraction = Double(agent.high >> 11) * 0x1p-53
         machine = SenderMachine(
-            sendDelay: settings.sendSpread * fraction, seed: .random(in: .min ... .max), now: .now)
+            sendDelay: settings.sendSpread * fraction, times: settings.times, seed: .random(in: .min ... .max),
+            now: .now)
         since = .now
     }
 
@@ -202,8 +203,10 @@ public actor Delivery {
         }
         if recovery.foreignBatches > 0 {
             logger.warning(
-                "\(recovery.foreignBatches) batches (\(recovery.foreignSamples) samples) of another agent are deleted: "
-                    + "the machine that this disk was copied from delivers them")
+                """
+                \(recovery.foreignBatches) batches (\(recovery.foreignSamples) samples) of another agent are deleted: \
+                the machine that this disk was copied from delivers them
+                """)
         }
         if recovery.damagedBytes > 0 {
             logger.warning("\(recovery.damagedBytes) bytes of the spool are damaged; their samples are counted")

@@ -37,6 +37,7 @@ public struct DeliverySettings: Sendable {
     public var runtimeDirectory: String
     /// The file that names this machine; a spool on a copied disk is known by it.
     public var machineIDPath: String
+    var times = SenderTimes()
 
     public init(
         spoolDirectory: String, spoolLimitBytes: Int = 256 << 20, synchronisation: SpoolSynchronisation = .everyWindow,

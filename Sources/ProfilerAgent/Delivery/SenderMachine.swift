@@ -70,9 +70,6 @@ struct SenderMachine: Sendable {
         case turnedAway(String)
     }
 
-    /// Time for a connection, for a Welcome, and for the answer to a batch. A commit takes well below a second; a
-    /// peer that says nothing for this long is dead or as good as dead, and the spool holds what it was sent.
-    static let answerTime = Duration.seconds(30)
     /// More batches than this under way gain nothing, whatever credit says: at 5 KB each, 64 fill a link of
     /// 100 ms and 25 Mbit/s.
     static let maximumCredit = 64
@@ -82,30 +79,32 @@ struct SenderMachine: Sendable {
     private(set) var lastError: String?
     /// The wait before a window that comes when everything else has been sent.
     let sendDelay: Duration
+    let times: SenderTimes
     private var backOff: BackOff
     private var hasUnsent = false
     private var holdUntil: Instant?
     private var stopBy: Instant?
 
-    init(sendDelay: Duration, seed: UInt64, now: Instant) {
+    init(sendDelay: Duration, times: SenderTimes = SenderTimes(), seed: UInt64, now: Instant) {
         self.sendDelay = sendDelay
-        backOff = BackOff(seed: seed)
+        self.times = times
+        backOff = BackOff(times: times, seed: seed)
         stateSince = now
     }
 
     /// When `timer` is due at the latest; nil where nothing is waited for.
     var deadline: Instant? {
-        var times: [Instant] = []
+        var due: [Instant] = []
         switch state {
         case .idle, .stopped: return nil
-        case .waiting(let until, _): times.append(until)
-        case .connecting(let since), .greeting(let since): times.append(since + Self.answerTime)
+        case .waiting(let until, _): due.append(until)
+        case .connecting(let since), .greeting(let since): due.append(since + times.answer)
         case .connected(let session):
-            if !session.inFlight.isEmpty { times.append(session.heard + Self.answerTime) }
-            if hasUnsent, let holdUntil, session.inFlight.count < session.credit { times.append(holdUntil) }
+            if !session.inFlight.isEmpty { due.append(session.heard + times.answer) }
+            if hasUnsent, let holdUntil, session.inFlight.count < session.credit { due.append(holdUntil) }
         }
-        if let stopBy { times.append(stopBy) }
-        return times.min()
+        if let stopBy { due.append(stopBy) }
+        return due.min()
     }
 
     mutating func handle(_ event: Event, at now: Instant) -> [Effect] {
@@ -242,7 +241,7 @@ struct SenderMachine: Sendable {
     }
 
     private mutating func lost(_ why: String, at now: Instant) -> [Effect] {
-        if case .connected(let session) = state, session.since + BackOff.goodSession <= now { backOff.succeeded() }
+        if case .connected(let session) = state, session.since + times.goodSession <= now { backOff.succeeded() }
         lastError = why
         let effects: [Effect] = [.log(.lost(why))]
         if stopBy != nil { return effects + finish(at: now) }
@@ -278,13 +277,13 @@ struct SenderMachine: Sendable {
         case .waiting(let until, _) where now >= until:
             enter(.connecting(since: now), at: now)
             return [.connect]
-        case .connecting(let since) where now >= since + Self.answerTime:
-            return [.disconnect] + lost("no connection within \(Self.answerTime)", at: now)
-        case .greeting(let since) where now >= since + Self.answerTime:
-            return [.disconnect] + lost("no Welcome within \(Self.answerTime)", at: now)
-        case .connected(let session) where !session.inFlight.isEmpty && now >= session.heard + Self.answerTime:
+        case .connecting(let since) where now >= since + times.answer:
+            return [.disconnect] + lost("no connection within \(times.answer)", at: now)
+        case .greeting(let since) where now >= since + times.answer:
+            return [.disconnect] + lost("no Welcome within \(times.answer)", at: now)
+        case .connected(let session) where !session.inFlight.isEmpty && now >= session.heard + times.answer:
             let count = session.inFlight.count
-            return [.disconnect] + lost("no answer to \(count) batches within \(Self.answerTime)", at: now)
+            return [.disconnect] + lost("no answer to \(count) batches within \(times.answer)", at: now)
         case .connected: return fill(at: now)
         default: return []
         }

@@ -182,7 +182,11 @@ final class Spool {
         var batches: [Batch] = []
         var damaged: [SpoolKey] = []
         for (segment, entry) in index.takeUnsent(on: connection, limit: limit) {
-            if let batch = try read(entry, segment: segment) { batches.append(batch) } else { damaged.append(entry.key) }
+            if let batch = try read(entry, segment: segment) {
+                batches.append(batch)
+            } else {
+                damaged.append(entry.key)
+            }
         }
         if !damaged.isEmpty { try settle(damaged, as: .dropped(.spoolDamaged)) }
         return batches

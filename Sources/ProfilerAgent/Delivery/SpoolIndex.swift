@@ -246,7 +246,8 @@ struct SpoolIndex: Sendable {
     /// settled nor there is `spoolDamaged`, what was taken and never batched is `killed`.
     mutating func finishRecovery(state: SpoolState, account: EpochAccount?, agent: Identifier) {
         let known = Dictionary(
-            state.epochs.filter { $0.account.agent == agent }.map { ($0.account.epoch, $0) }) { first, _ in first }
+            state.epochs.filter { $0.account.agent == agent }.map { ($0.account.epoch, $0) }
+        ) { first, _ in first }
         var found = epochs
         for (id, epoch) in known where found[id] == nil { found[id] = epoch }
         if let account, account.agent == agent, found[account.epoch] == nil {
