@@ -46,7 +46,7 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         linkerSettings: staticLibraries)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
     .testTarget(
         name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: settings)
 }
@@ -64,7 +64,7 @@ func fuzzTargets() -> [Target] {
             Target.Dependency(stringLiteral: $0.trimmingCharacters(in: .whitespaces))
         }
         return .executableTarget(
-            name: "fuzz-\(name)", dependencies: libraries, path: "Tests/Fuzz/\(name)", exclude: ["corpus"],
+            name: "fuzz-\(name)", dependencies: libraries, path: "Tests/Fuzz/\(name)",
             sources: ["\(name).swift"],
             swiftSettings: [.unsafeFlags(["-parse-as-library"]), .enableExperimentalFeature("Lifetimes")])
     }
@@ -98,7 +98,8 @@ let package = Package(
         library("LinuxSystem", ["CLinux"]),
         library("Compression", ["CZstd"]),
         library("Patterns"),
-        library("Settings", [yaml]),
+        .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
+        library("Settings", [yaml, "CExpat"]),
         // Engines.
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
         library("ObjectFiles", ["Profiles", "ByteCoding", crypto]),
@@ -112,8 +113,8 @@ let package = Package(
         library("WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, crypto], exclude: ["wire.proto"]),
         library(
             "ProfileStore",
-            ["Profiles", "WireProtocol", "Analysis", "Compression", "ByteCoding", "SymbolTables", sqlite, crypto]),
-        library("QueryAPI", ["Profiles", nioCore, nioPosix, nioHTTP1]),
+            ["Profiles", "WireProtocol", "Analysis", "Patterns", "Compression", "ByteCoding", "SymbolTables", sqlite]),
+        library("QueryAPI", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         // Runtimes.
         library(
             "ProfilerAgent",
@@ -128,18 +129,54 @@ let package = Package(
                 "Profiles", "ByteCoding", "Settings", "SymbolTables", "Analysis", "Formats", "FlameGraphs",
                 "WireProtocol",
                 "ProfileStore", "QueryAPI", "Patterns", nioCore, nioPosix, hummingbird, logging,
-            ]),
+            ], exclude: ["openapi.yaml"]),
         // Programs.
         program("perf-agent", ["ProfilerAgent", "Settings", "Profiles", "Formats", logging]),
         program("perf-aggregator", ["ProfilerAggregator", "Settings", logging]),
         program("perf-query", ["QueryAPI", "Profiles", "Formats"]),
         // Tests mirror Sources.
-        .executableTarget(
-            name: "demo-load", path: "Tests/DemoLoad", cSettings: [.unsafeFlags(["-fno-omit-frame-pointer"])]),
-        tests("EndToEnd", []),
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
-        tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
+        tests("LinuxSystemTests", ["LinuxSystem", "CLinux"]),
         tests("CompressionTests", ["Compression"]),
+        tests("PatternsTests", ["Patterns"]),
+        tests("SettingsTests", ["Settings"]),
+        tests("PerfEventsTests", ["PerfEvents", "LinuxSystem", "CLinux", "AllocationCount"]),
+        tests("ObjectFilesTests", ["ObjectFiles", "Profiles"]),
+        tests("SymbolTablesTests", ["SymbolTables", "Profiles", "ByteCoding", "Compression"]),
+        tests("SymbolSourcesTests", ["SymbolSources", "SymbolTables", "ObjectFiles", "LinuxSystem", "Profiles"]),
+        tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
+        tests("FormatsTests", ["Formats", "Analysis", "Profiles", "SampleBuilder"]),
+        tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),
+        tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
+        tests(
+            "ProfileStoreTests", ["ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Compression", sqlite]),
+        tests("QueryAPITests", ["QueryAPI", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
+        tests(
+            "ProfilerAgentTests",
+            [
+                "ProfilerAgent", "ObjectHelperProgram", "SymbolTables", "SymbolSources", "ObjectFiles", "LinuxSystem",
+                "PerfEvents", "Settings", "Profiles", "ByteCoding", "WireProtocol", "AllocationCount", nioCore,
+                nioPosix,
+                logging,
+            ]),
+        tests(
+            "ProfilerAggregatorTests",
+            [
+                "ProfilerAggregator", "ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Formats", "Settings",
+                nioCore, nioPosix, yaml,
+            ]),
+        tests("PerfQueryTests", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
+        tests("EndToEnd"),
+        // What tests share: samples from a seed, a count of a thread's allocations, a load whose answer is known, and a
+        // program that stands for `perf-agent helper`.
+        .target(
+            name: "SampleBuilder", dependencies: ["Profiles"], path: "Tests/SampleBuilder", swiftSettings: settings),
+        .target(name: "AllocationCount", path: "Tests/AllocationCount"),
+        .executableTarget(
+            name: "demo-load", path: "Tests/DemoLoad", cSettings: [.unsafeFlags(["-fno-omit-frame-pointer"])]),
+        .executableTarget(
+            name: "ObjectHelperProgram", dependencies: ["ProfilerAgent"], path: "Tests/ObjectHelperProgram",
+            swiftSettings: settings),
     ] + fuzzTargets()
 )
