@@ -35,7 +35,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
     /// Nanoseconds between two draws of a CPU's period.
     private let periodChangeInterval: ClosedRange<UInt64>
 
-    private static let idleReadingInterval: UInt64 = 2_000_000_000
+    private static let idleReadingInterval: UInt64 = 5_000_000_000
     private static let lossReadingInterval: UInt64 = 1_000_000_000
     /// A record may be stamped and its CPU then be held up before it is published: so much is always allowed for.
     private static let publicationDelay: UInt64 = 1_000_000

@@ -25,8 +25,15 @@ struct WeightCounter: RecordHandler {
     mutating func unthrottled(cpu: Int, time: UInt64) {}
 }
 
+#if DEBUG
+private let isOptimized = false
+#else
+private let isOptimized = true
+#endif
+
 @Suite struct AllocationTests {
-    @Test func `taking, ordering and handing on 1,000 samples allocates nothing`() throws {
+    @Test(.enabled(if: isOptimized, "only an optimised build allocates as the shipped one does: swift test -c release"))
+    func `taking, ordering and handing on 1,000 samples allocates nothing`() throws {
         var stream = RecordStream(maximumCallChain: 127)
         let rings = try (0..<4).map { _ in try RingBuffer(detachedDataPages: 16) }
         for (cpu, ring) in rings.enumerated() {

@@ -6,7 +6,9 @@ import Testing
 
 extension KernelTests {
     @Suite struct Records {
-        @Test func `a command's whole life is told: fork, name by exec, mapping with the build ID of readelf, exit`() throws {
+        @Test func `a command's whole life is told: fork, name by exec, mapping with the build ID of readelf, exit`()
+            throws
+        {
             var sampler = try Sampler(SamplingOptions(samplesPerSecond: 10))
             var records = RecordCollector()
             sampler.start()

@@ -40,7 +40,8 @@ extension KernelTests {
             let thread = BusyThread(cpu: cpu)
             defer { thread.stop() }
             let (records, missedTicks) = try sample(
-                SamplingOptions(samplesPerSecond: rate), seconds: seconds, periodChangeInterval: 600_000_000...1_000_000_000)
+                SamplingOptions(samplesPerSecond: rate), seconds: seconds,
+                periodChangeInterval: 600_000_000...1_000_000_000)
             let samples = records.samples.filter { $0.cpu == cpu }
             let first = try #require(samples.first)
             let last = try #require(samples.last)

@@ -2,7 +2,8 @@
 struct RecordBytes {
     var bytes: [UInt8] = []
 
-    static func sample(pid: UInt32 = 7, tid: UInt32 = 8, time: UInt64, cpu: UInt32 = 0, chain: [UInt64] = []) -> [UInt8] {
+    static func sample(pid: UInt32 = 7, tid: UInt32 = 8, time: UInt64, cpu: UInt32 = 0, chain: [UInt64] = []) -> [UInt8]
+    {
         var record = RecordBytes()
         record.add(pid)
         record.add(tid)

@@ -31,7 +31,8 @@ extension KernelTests {
 
         @Test(
             .enabled(
-                if: (SmallFile.integer("/proc/sys/kernel/perf_event_paranoid") ?? 0) >= 1, "perf_event_paranoid is below 1"))
+                if: (SmallFile.integer("/proc/sys/kernel/perf_event_paranoid") ?? 0) >= 1,
+                "perf_event_paranoid is below 1"))
         func `a refusal names perf_event_paranoid's value and the missing capability`() async throws {
             let error = await with([]) { failure(SamplingOptions()) }
             let text = try #require(error).description

@@ -34,7 +34,7 @@ private struct TouchEverything: RecordHandler {
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
     var handler = TouchEverything()
-    if (try? RecordDecoder.decode(bytes.span.bytes)) != nil { handler.sum &+= 1 }
+    if unsafe (try? RecordDecoder.decode(bytes.span.bytes)) != nil { handler.sum &+= 1 }
     guard let first = try? RingBuffer(detachedDataPages: 1), let second = try? RingBuffer(detachedDataPages: 1) else {
         return 0
     }
