@@ -26,7 +26,8 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
         _ path: String, flags: Int32 = 0, mode: UInt32 = 0o600
     ) throws(SystemCallError) -> OwnedDescriptor {
         while true {
-            let descriptor = unsafe Glibc.open(path, flags | O_CLOEXEC, mode)
+            // A string given as an argument is copied to the heap; lent like this it is not.
+            let descriptor = unsafe path.withCString { unsafe Glibc.open($0, flags | O_CLOEXEC, mode) }
             if descriptor >= 0 { return OwnedDescriptor(descriptor) }
             guard errno == EINTR else { throw SystemCallError("open", on: path) }
         }

@@ -68,30 +68,33 @@ final class CPUEvents {
 
     func changePeriod(to period: UInt64) {
         let before = Clocks.monotonic()
-        guard samples.allSatisfy({ $0.setPeriod(period) }) else { return }
+        for event in samples where !event.setPeriod(period) { return }
         self.period = period
         sampleSource.weights?.change(to: period, between: before, and: Clocks.monotonic())
     }
 
     /// Reads the events' own counts of lost records; returns false when the sampling event has stopped for good.
     func readLosses(into handler: inout some RecordHandler) -> Bool {
-        var isAlive = true
-        var count: UInt64 = 0
-        for (events, source) in [(samples, sampleSource), (sideBand, sideBandSource)] {
-            var lost: UInt64 = 0
-            for event in events {
-                guard let values = event.read() else {
-                    isAlive = false
-                    continue
-                }
-                lost &+= values.lost
-                if source === sampleSource { count &+= values.count }
-            }
-            let new = source.losses.countSays(lost)
-            if new > 0 { handler.lost(new, from: source.kind, cpu: cpu) }
+        _ = readLosses(of: sideBand, sideBandSource, into: &handler)
+        let count = readLosses(of: samples, sampleSource, into: &handler)
+        defer { lastCount = count ?? 0 }
+        return count != nil && count != lastCount
+    }
+
+    /// Returns the sum of the events' counts; nil where one gives none.
+    private func readLosses(
+        of events: [PerfEvent], _ source: RecordSource, into handler: inout some RecordHandler
+    ) -> UInt64? {
+        var count: UInt64? = 0
+        var lost: UInt64 = 0
+        for event in events {
+            let values = event.read()
+            lost &+= values?.lost ?? 0
+            count = values.flatMap { values in count.map { $0 &+ values.count } }
         }
-        defer { lastCount = count }
-        return isAlive && count != lastCount
+        let new = source.losses.countSays(lost)
+        if new > 0 { handler.lost(new, from: source.kind, cpu: cpu) }
+        return count
     }
 
     func close() {

@@ -11,7 +11,7 @@ struct CPUFollower {
         guard (try? SmallFile.read("/sys/devices/system/cpu/online", into: &buffer, limit: 4096)) != nil,
             buffer != last
         else { return nil }
-        last = buffer
+        swap(&last, &buffer)
         return CPUList.online()
     }
 

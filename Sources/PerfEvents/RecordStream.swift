@@ -28,10 +28,12 @@ public struct RecordStream: ~Copyable {
 
     /// Forgets the sources that are closed and empty.
     package mutating func removeClosed() {
+        guard sources.contains(where: { $0.isClosed }) else { return }
         sources.removeAll { $0.isClosed && $0.queue.isEmpty }
     }
 
-    /// Takes everything out of all rings; `clock` is read when all that was there has been copied.
+    /// Takes everything out of all rings. A record's time later than `now` counts as `now`: give a moment by which the
+    /// call will have ended.
     public mutating func collect(now: UInt64) {
         for source in sources where !source.isClosed {
             source.malformed += source.queue.take(from: source.ring, now: now)

@@ -19,6 +19,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
     public let waker: WakeSignal
 
     private let options: SamplingOptions
+    private let isWholeHost: Bool
     private var opener: EventOpener
     private var stream: RecordStream
     private var cpus: [CPUEvents]
@@ -40,6 +41,9 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
     /// A record may be stamped and its CPU then be held up before it is published: so much is always allowed for.
     private static let publicationDelay: UInt64 = 1_000_000
 
+    /// Records may be written while rings are read; a time beyond this is a damaged one.
+    private static let longestRound: UInt64 = 100_000_000
+
     /// Opens all events, stopped.
     public init(_ options: SamplingOptions) throws(PerfEventError) {
         try self.init(options, periodChangeInterval: 3_000_000_000...5_000_000_000)
@@ -58,6 +62,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         let cpus = try opener.open(online, into: &stream)
         self.waker = waker
         self.options = options
+        isWholeHost = options.scope == .wholeHost
         self.periodChangeInterval = periodChangeInterval
         self.cpus = cpus
         self.follower = follower
@@ -102,7 +107,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
     public mutating func drain(into handler: inout some RecordHandler) {
         readIdleTimesIfDue()
         let roundStart = Clocks.monotonic()
-        stream.collect(now: Clocks.monotonic())
+        stream.collect(now: roundStart + Self.longestRound)
         let horizon = min(lastRoundStart, roundStart &- Self.publicationDelay)
         if let moment = idleTimesMoment, moment <= horizon {
             // The weights are to be compared as they were at that moment, without a tick just behind it.
@@ -112,7 +117,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         stream.release(upTo: horizon, into: &handler)
         lastRoundStart = roundStart
         guard isRunning else { return }
-        if options.scope == .wholeHost {
+        if isWholeHost {
             for events in cpus where events.nextPeriodChange <= roundStart { drawPeriod(of: events, now: roundStart) }
         }
         if roundStart >= nextLossReading {
@@ -128,7 +133,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         readIdleTimesIfDue()
         for events in cpus { events.stop() }
         isRunning = false
-        stream.collect(now: Clocks.monotonic())
+        stream.collect(now: Clocks.monotonic() + Self.longestRound)
         if let moment = idleTimesMoment {
             stream.release(upTo: moment, into: &handler)
             noteMissedTicks(at: moment)
@@ -175,7 +180,7 @@ extension Sampler {
     }
 
     private mutating func readIdleTimesIfDue() {
-        guard options.scope == .wholeHost, isRunning, idleTimesMoment == nil || nextIdleReading == 0 else { return }
+        guard isWholeHost, isRunning, idleTimesMoment == nil || nextIdleReading == 0 else { return }
         let before = Clocks.monotonic()
         guard before >= nextIdleReading else { return }
         nextIdleReading = before + Self.idleReadingInterval
@@ -196,16 +201,19 @@ extension Sampler {
     }
 
     private mutating func readLosses(into handler: inout some RecordHandler) {
-        for events in cpus where !events.readLosses(into: &handler) && options.scope == .wholeHost {
+        var hasClosed = false
+        for events in cpus where !events.readLosses(into: &handler) && isWholeHost {
             // The event of a CPU that was offline for a moment and came back: it never runs again.
             close(events)
-            follower.forget()
+            hasClosed = true
         }
+        guard hasClosed else { return }
+        follower.forget()
         cpus.removeAll { $0.sampleSource.isClosed }
     }
 
     private mutating func close(_ events: CPUEvents) {
-        stream.collect(now: Clocks.monotonic())
+        stream.collect(now: Clocks.monotonic() + Self.longestRound)
         missedTicksOfClosedCPUs &+= events.missedTicks.estimate
         events.close()
     }
@@ -214,7 +222,6 @@ extension Sampler {
     /// is tried again in the next second.
     private mutating func followCPUs() {
         stream.removeClosed()
-        var follower = CPUFollower()
         guard let online = follower.update() else { return }
         for events in cpus where !online.contains(events.cpu) { close(events) }
         cpus.removeAll { $0.sampleSource.isClosed }

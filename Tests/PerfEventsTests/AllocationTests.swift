@@ -1,4 +1,5 @@
 import AllocationCount
+import LinuxSystem
 import PerfEvents
 import Testing
 
@@ -63,6 +64,35 @@ private let isOptimized = true
         }
         #expect(counter.samples >= 1000)
         #expect(allocations == 0)
+    }
+
+    /// A second and a half holds a reading of losses, a look at the CPUs and, every so often, new periods.
+    @Test(
+        .enabled(if: isOptimized, "only an optimised build allocates as the shipped one does: swift test -c release"),
+        .enabled(if: canSampleHost, "sampling the whole host is not allowed here"))
+    func `the sampling loop allocates nothing once its buffers have grown`() throws {
+        var sampler = try Sampler(
+            SamplingOptions(samplesPerSecond: 1000), periodChangeInterval: 200_000_000...300_000_000)
+        let load = BusyThread(cpu: sampler.openCPUs.last ?? 0)
+        defer { load.stop() }
+        var counter = WeightCounter()
+        sampler.start()
+        func run(_ span: UInt64, _ sampler: inout Sampler) {
+            let end = Clocks.monotonic() + span
+            while Clocks.monotonic() < end {
+                _ = sampler.wait(upTo: .milliseconds(50))
+                sampler.drain(into: &counter)
+            }
+        }
+        run(1_500_000_000, &sampler)
+        counter = WeightCounter()
+        let before = allocation_count()
+        run(1_500_000_000, &sampler)
+        let allocations = allocation_count() - before
+        #expect(counter.samples >= 1000)
+        // A burst of other processes' records may still let a buffer grow.
+        print("\(allocations) allocations for \(counter.samples) samples")
+        #expect(allocations <= 4)
     }
 
     @Test func `the count sees an allocation`() {
