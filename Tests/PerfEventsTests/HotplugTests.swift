@@ -41,7 +41,7 @@ extension KernelTests {
             sampler.drainAll(into: &records)
             let busy = records.samples.filter { $0.cpu == 1 && $0.tid == load.tid }
             print("offline \(Double(online - offline) / 1e9) s, samples of CPU 1 after it \(busy.count)")
-            #expect(busy.count >= 50)
+            #expect(busy.count >= 20)
             #expect(sampler.openCPUs.contains(1))
             #expect(records.samples.contains { $0.cpu == 0 })
             #expect(records.malformed == 0)
