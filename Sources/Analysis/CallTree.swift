@@ -18,6 +18,20 @@ public struct CallTree: Sendable {
         public var totalValue: UInt64
         public var selfSamples: UInt64
         public var totalSamples: UInt64
+
+        public init(
+            frame: UInt32, parent: UInt32, end: UInt32, depth: UInt32, selfValue: UInt64, totalValue: UInt64,
+            selfSamples: UInt64, totalSamples: UInt64
+        ) {
+            self.frame = frame
+            self.parent = parent
+            self.end = end
+            self.depth = depth
+            self.selfValue = selfValue
+            self.totalValue = totalValue
+            self.selfSamples = selfSamples
+            self.totalSamples = totalSamples
+        }
     }
 
     public let frames: [NamedFrame]
