@@ -18,6 +18,20 @@ public struct CallTree: Sendable {
         public var totalValue: UInt64
         public var selfSamples: UInt64
         public var totalSamples: UInt64
+
+        public init(
+            frame: UInt32, parent: UInt32, end: UInt32, depth: UInt32, selfValue: UInt64, totalValue: UInt64,
+            selfSamples: UInt64, totalSamples: UInt64
+        ) {
+            self.frame = frame
+            self.parent = parent
+            self.end = end
+            self.depth = depth
+            self.selfValue = selfValue
+            self.totalValue = totalValue
+            self.selfSamples = selfSamples
+            self.totalSamples = totalSamples
+        }
     }
 
     public let frames: [NamedFrame]
@@ -61,11 +75,7 @@ extension NamedProfile {
             total[parent].value &+= total[index].value
             total[parent].samples &+= total[index].samples
         }
-        // Children of each node, from heavy to light; equal ones by name, so that the answer is always the same.
-        var children = [[UInt32]](repeating: [], count: count)
-        for index in 1..<max(1, count) where total[index].samples > 0 || total[index].value > 0 {
-            children[Int(merged.parent[index])].append(UInt32(index))
-        }
+        let children = Children(merged, total: total, frames: treeFrames)
         var nodes: [CallTree.Node] = []
         nodes.reserveCapacity(count)
         var pending: [(node: UInt32, parent: UInt32, depth: UInt32)] = [(0, 0, 0)]
@@ -77,18 +87,8 @@ extension NamedProfile {
                     frame: frame, parent: parent, end: index + 1, depth: depth,
                     selfValue: own[Int(node)].value, totalValue: total[Int(node)].value,
                     selfSamples: own[Int(node)].samples, totalSamples: total[Int(node)].samples))
-            var below = children[Int(node)]
-            if below.count > 1 {
-                // Lightest first: the last one pushed is the first one taken.
-                below.sort { left, right in
-                    let (one, other) = (total[Int(left)], total[Int(right)])
-                    if one.value != other.value { return one.value < other.value }
-                    if one.samples != other.samples { return one.samples < other.samples }
-                    return treeFrames[Int(merged.frame[Int(left)])].name
-                        > treeFrames[Int(merged.frame[Int(right)])].name
-                }
-            }
-            for child in below { pending.append((child, index, depth + 1)) }
+            // The lightest first: the last one pushed is the first one taken.
+            for child in children.fromHeavyToLight(of: node).reversed() { pending.append((child, index, depth + 1)) }
         }
         for index in nodes.indices.dropFirst().reversed() {
             let parent = Int(nodes[index].parent)
@@ -117,5 +117,41 @@ extension NamedProfile {
             }
         }
         return (distinct, map)
+    }
+}
+
+/// The children of each node of a trie, from heavy to light, in one flat array; nodes that weigh nothing are left out.
+private struct Children {
+    /// Where each node's children begin in `sorted`, and behind the last node the end.
+    private var starts: [UInt32]
+    private var sorted: [UInt32]
+
+    init(_ trie: NamedTrie, total: [(value: UInt64, samples: UInt64)], frames: [NamedFrame]) {
+        var starts = [UInt32](repeating: 0, count: trie.count + 1)
+        let isHeavy = { (node: Int) in total[node].samples > 0 || total[node].value > 0 }
+        for node in 1..<max(1, trie.count) where isHeavy(node) { starts[Int(trie.parent[node]) + 1] += 1 }
+        for node in 1..<starts.count { starts[node] += starts[node - 1] }
+        var sorted = [UInt32](repeating: 0, count: Int(starts[starts.count - 1]))
+        var next = starts
+        for node in 1..<max(1, trie.count) where isHeavy(node) {
+            let parent = Int(trie.parent[node])
+            sorted[Int(next[parent])] = UInt32(node)
+            next[parent] += 1
+        }
+        for node in 0..<trie.count where starts[node + 1] - starts[node] > 1 {
+            sorted[Int(starts[node])..<Int(starts[node + 1])].sort { left, right in
+                let (one, other) = (total[Int(left)], total[Int(right)])
+                if one.value != other.value { return one.value > other.value }
+                if one.samples != other.samples { return one.samples > other.samples }
+                // Equal ones by name, so that the answer is always the same.
+                return frames[Int(trie.frame[Int(left)])].name < frames[Int(trie.frame[Int(right)])].name
+            }
+        }
+        self.starts = starts
+        self.sorted = sorted
+    }
+
+    func fromHeavyToLight(of node: UInt32) -> ArraySlice<UInt32> {
+        sorted[Int(starts[Int(node)])..<Int(starts[Int(node) + 1])]
     }
 }

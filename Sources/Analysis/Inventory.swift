@@ -20,9 +20,10 @@ public enum Inventory {
         rows(samples, range: range) { slice in [(samples.keys[Int(slice.key)].service, "")] }
     }
 
-    /// Hosts that share a name are added up under it.
+    /// Hosts that share a name are told apart by the beginning of their agent's identifier.
     public static func hosts(_ samples: SampleSet, range: TimeRange? = nil) -> [InventoryRow] {
-        rows(samples, range: range) { slice in [(samples.hosts[Int(slice.host)].name, "")] }
+        let names = Host.distinctNames(samples.hosts)
+        return rows(samples, range: range) { slice in [(names[Int(slice.host)], "")] }
     }
 
     /// One row for each label's name and value.
@@ -77,6 +78,18 @@ public enum Inventory {
             if left.cores != right.cores { return (left.cores ?? -1) > (right.cores ?? -1) }
             if left.samples != right.samples { return left.samples > right.samples }
             return (left.name, left.detail) < (right.name, right.detail)
+        }
+    }
+}
+
+extension Host {
+    /// The names of hosts; where several share one, each with the first digits of its agent's identifier, since two
+    /// agents stay two hosts.
+    static func distinctNames(_ hosts: [Host]) -> [String] {
+        var agents: [String: Set<Identifier>] = [:]
+        for host in hosts { agents[host.name, default: []].insert(host.agent) }
+        return hosts.map { host in
+            (agents[host.name]?.count ?? 0) > 1 ? "\(host.name) (\(host.agent.description.prefix(8)))" : host.name
         }
     }
 }

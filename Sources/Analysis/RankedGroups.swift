@@ -18,11 +18,13 @@ struct RankedGroups {
     /// The rows to be shown, in order.
     private(set) var chosen: [Int] = []
     private let membership: Membership
+    /// By node of the trie: whether no node above it belongs to the same group, so that recursion counts once per stack.
+    private var isFirst: [Bool] = []
 
     private static let none = UInt32.max
 
     private enum Membership {
-        /// By frame of the profile, its group or `none`; `isLeafOnly` false where self equals total.
+        /// By frame of the profile, its group or `none`; without callers self equals total.
         case frames([UInt32], hasCallers: Bool)
         /// By index of a slice's host or key.
         case hosts([UInt32])
@@ -48,16 +50,7 @@ struct RankedGroups {
             }
             membership = .frames(groups, hasCallers: dimension != .process && dimension != .thread)
         case .host:
-            let names = profile.hosts.map(\.name)
-            let repeated = Set(Dictionary(grouping: names) { $0 }.filter { $0.value.count > 1 }.keys)
-            // Two agents that share a name stay two hosts, told apart by the beginning of the agent's identifier.
-            membership = .hosts(
-                profile.hosts.map { host in
-                    group(
-                        Label(
-                            name: repeated.contains(host.name)
-                                ? "\(host.name) (\(host.agent.description.prefix(8)))" : host.name))
-                })
+            membership = .hosts(Host.distinctNames(profile.hosts).map { group(Label(name: $0)) })
         case .service:
             membership = .keys(profile.keys.map { group(Label(name: $0.service)) })
         }
@@ -159,7 +152,7 @@ struct RankedGroups {
             for node in subtree.indices.dropFirst().reversed() {
                 subtree[Int(trie.parent[node])] &+= subtree[node]
             }
-            let isFirst = Self.firstOccurrences(trie, groups: groups, groupCount: labels.count)
+            isFirst = Self.firstOccurrences(trie, groups: groups, groupCount: labels.count)
             for node in subtree.indices.dropFirst() {
                 let group = groups[Int(trie.frame[node])]
                 guard group != Self.none else { continue }
@@ -176,7 +169,6 @@ struct RankedGroups {
         }
     }
 
-    /// By node: whether no node above it belongs to the same group, so that recursion counts once per stack.
     private static func firstOccurrences(_ trie: NamedTrie, groups: [UInt32], groupCount: Int) -> [Bool] {
         let count = trie.count
         var firstChild = [UInt32](repeating: 0, count: count)
@@ -223,77 +215,23 @@ struct RankedGroups {
         case .frames(let groups, let hasCallers):
             let trie = profile.trie
             let rowOfFrame = rows(groups)
-            let isFirst = Self.firstOccurrences(trie, groups: rowOfFrame, groupCount: chosen.count)
-            // By node: the node itself or the nearest one above that begins a row; a walk along these links visits each
-            // row of a stack once and skips everything else.
-            var link = [UInt32](repeating: 0, count: trie.count)
-            var rowOfNode = [UInt32](repeating: Self.none, count: trie.count)
-            for node in link.indices.dropFirst() {
-                rowOfNode[node] = rowOfFrame[Int(trie.frame[node])]
-                link[node] = isFirst[node] ? UInt32(node) : link[Int(trie.parent[node])]
+            // Stacks that hold the same rows in the same order have one signature, so that a pass over the entries adds
+            // to one place for each, wherever the stacks differ otherwise.
+            var signatures = NamedTrie()
+            var signature = [UInt32](repeating: 0, count: trie.count)
+            for node in signature.indices.dropFirst() {
+                let above = signature[Int(trie.parent[node])]
+                let row = rowOfFrame[Int(trie.frame[node])]
+                signature[node] =
+                    row != Self.none && isFirst[node] ? signatures.intern(parent: above, frame: row) : above
             }
-            return .nodes(rowOfNode, link: link, hasCallers: hasCallers)
-        }
-    }
-}
-
-/// Adds up the slices of one unit of chance by row.
-struct UnitAccumulator {
-    enum Membership {
-        case nodes([UInt32], link: [UInt32], hasCallers: Bool)
-        case hosts([UInt32])
-        case keys([UInt32])
-    }
-
-    private(set) var own: [UInt64]
-    private(set) var total: [UInt64]
-    private let profile: NamedProfile
-    private let membership: Membership
-
-    init(_ profile: NamedProfile, membership: Membership, rows: Int) {
-        self.profile = profile
-        self.membership = membership
-        own = Array(repeating: 0, count: rows)
-        total = own
-    }
-
-    /// Forgets the unit before; the answer is the whole weight of this one.
-    mutating func addUp(_ slices: [Int]) -> UInt64 {
-        for row in own.indices {
-            own[row] = 0
-            total[row] = 0
-        }
-        var whole: UInt64 = 0
-        for index in slices {
-            let slice = profile.slices[index]
-            switch membership {
-            case .hosts(let rows): whole &+= add(slice.stacks.totalWeight, to: rows[Int(slice.host)])
-            case .keys(let rows): whole &+= add(slice.stacks.totalWeight, to: rows[Int(slice.key)])
-            case .nodes(let rows, let link, let hasCallers):
-                let namedNode = profile.namedNode
-                let parent = profile.trie.parent
-                for entry in slice.stacks.nodes.indices {
-                    let weight = slice.stacks.weights[entry]
-                    whole &+= weight
-                    let node = Int(namedNode[Int(slice.stacks.nodes[entry])])
-                    if hasCallers && rows[node] != UInt32.max { own[Int(rows[node])] &+= weight }
-                    var above = Int(link[node])
-                    while above != 0 {
-                        total[Int(rows[above])] &+= weight
-                        above = Int(link[Int(parent[above])])
-                    }
-                }
-                if !hasCallers { own = total }
+            let places = profile.namedNode.map { node -> UnitAccumulator.Place in
+                let frame = node == 0 ? Self.none : trie.frame[Int(node)]
+                return UnitAccumulator.Place(
+                    signature: signature[Int(node)],
+                    ownRow: frame == Self.none || !hasCallers ? Self.none : rowOfFrame[Int(frame)])
             }
+            return .stacks(places, signatures: signatures, hasCallers: hasCallers)
         }
-        return whole
-    }
-
-    private mutating func add(_ weight: UInt64, to row: UInt32) -> UInt64 {
-        if row != UInt32.max {
-            own[Int(row)] &+= weight
-            total[Int(row)] &+= weight
-        }
-        return weight
     }
 }

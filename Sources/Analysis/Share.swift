@@ -62,4 +62,12 @@ public enum IntervalBasis: Hashable, Sendable {
         case .time, .samples: "time"
         }
     }
+
+    /// How many units of chance there are; 0 for samples alone.
+    public var unitCount: Int {
+        switch self {
+        case .hosts(let count), .time(let count): count
+        case .samples: 0
+        }
+    }
 }

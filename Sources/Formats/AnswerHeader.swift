@@ -66,7 +66,7 @@ public struct Coverage: Hashable, Sendable, Decodable, JSONAnswer {
     public init(of profile: NamedProfile, hostsSilent: Int = 0, dropped: [DropReason: UInt64] = [:]) {
         let hosts = profile.hostsWithSamples
         self.init(
-            hosts: Set(hosts.map(\.name)).count, hostsSilent: hostsSilent, agents: Set(hosts.map(\.agent)).count,
+            hosts: hosts.count, hostsSilent: hostsSilent, agents: Set(hosts.map(\.agent)).count,
             dropped: dropped, quality: profile.quality)
     }
 
@@ -100,6 +100,8 @@ public struct AnswerHeader: Hashable, Sendable, Decodable {
     public var value: UInt64
     /// `hosts` or `time`.
     public var intervalOver: String
+    /// How many hosts or blocks of time the intervals stand on; 0 where these were too few and samples stand alone.
+    public var intervalUnits: Int?
     public var coverage: Coverage
 
     public init(
@@ -112,6 +114,7 @@ public struct AnswerHeader: Hashable, Sendable, Decodable {
         self.samples = samples
         self.value = value
         intervalOver = basis.word
+        intervalUnits = basis.unitCount
         self.coverage = coverage
     }
 
@@ -138,6 +141,7 @@ public struct AnswerHeader: Hashable, Sendable, Decodable {
         writer.member("samples", samples)
         writer.member("value", value)
         writer.member("intervalOver", intervalOver)
+        writer.member("intervalUnits", intervalUnits)
         writer.key("coverage")
         coverage.write(to: &writer)
     }

@@ -64,8 +64,17 @@ public enum SummaryLine {
         parts.append("\(coverage.hosts) \(coverage.hosts == 1 ? "host" : "hosts")\(silent)")
         parts.append(losses(coverage.dropped))
         parts.append(contentsOf: stacks(coverage, of: header.samples))
-        parts.append(header.intervalOver == "hosts" ? "intervals over hosts" : "intervals over time")
+        parts.append(intervals(header))
         return EscapedText.escape(parts.joined(separator: " · "))
+    }
+
+    /// What the intervals speak of.
+    public static func intervals(_ header: AnswerHeader) -> String {
+        switch (header.intervalOver, header.intervalUnits) {
+        case ("hosts", let units): "intervals over \(units.map { "\($0) " } ?? "")hosts"
+        case (_, 0): "intervals from samples alone, as windows are too few"
+        case (_, let units): "intervals over \(units.map { "\($0) blocks of " } ?? "")time"
+        }
     }
 
     /// `nothing dropped`, or how many samples for which reasons.
@@ -77,7 +86,8 @@ public enum SummaryLine {
         return "\(Grouped.text(total)) dropped (\(list))"
     }
 
-    private static func stacks(_ coverage: Coverage, of samples: UInt64) -> [String] {
+    /// Shares of whole, cut and broken stacks, as far as they are known.
+    static func stacks(_ coverage: Coverage, of samples: UInt64) -> [String] {
         func share(_ count: UInt64) -> String {
             samples == 0 ? "0 %" : Percent.text(Double(count) / Double(samples), places: 1)
         }

@@ -61,7 +61,7 @@ private func share(of name: String, in profile: NamedProfile) -> Share? {
 
 @Test func `on one host the interval stands on blocks of time, and on samples alone where these are few`() throws {
     let steady = profile((0..<90).map { ("h", $0, 300, 700) })
-    #expect(steady.intervalBasis == .time(blocks: 20))
+    #expect(steady.intervalBasis == .time(blocks: 10))
     let phases = profile((0..<90).map { ("h", $0, $0 < 45 ? 600 : 1, $0 < 45 ? 400 : 999) })
     let steadyShare = try #require(share(of: "f", in: steady))
     let phasedShare = try #require(share(of: "f", in: phases))
@@ -76,7 +76,7 @@ private func share(of name: String, in profile: NamedProfile) -> Share? {
     let profile = profile((0..<12).flatMap { [("a", $0, 100, 0), ("b", $0, 100, 200)] })
     #expect(profile.intervalBasis == .hosts(2))
     let ranking = profile.ranking(by: .host)
-    #expect(ranking.basis == .time(blocks: 12))
+    #expect(ranking.basis == .time(blocks: 10))
     #expect(ranking.rows.map(\.name) == ["b", "a"])
     #expect(ranking.rows[0].totalShare.high < 0.8)
 }

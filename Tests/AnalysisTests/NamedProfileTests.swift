@@ -100,6 +100,19 @@ private func paths(_ tree: CallTree) -> Set<String> {
     #expect(profile.ranking(by: .function, limit: 1).rowCount == 3)
 }
 
+@Test func `two agents that share a host's name stay two hosts`() {
+    var builder = SampleBuilder()
+    builder.add(host: "a", ["p/p;f": 1])
+    builder.add(host: "b", ["p/p;f": 2])
+    builder.samples.hosts[0].name = "b"
+    builder.samples.hosts[0].agent = Identifier(high: 0x1234_5678_9ABC_DEF0, low: 1)
+    let profile = NamedProfile(builder.samples, symbolizer: NamesByAddress())
+    let names = ["b (00000000)", "b (12345678)"]
+    #expect(profile.intervalBasis == .hosts(2))
+    #expect(profile.ranking(by: .host).rows.map(\.name) == names)
+    #expect(Inventory.hosts(builder.samples).map(\.name) == names)
+}
+
 @Test func `lines are rows where frames have them and one function in the tree`() {
     let profile = profile(["p/t;i:run@a.py:7": 2, "p/t;i:run@a.py:9": 1])
     #expect(profile.ranking(by: .line).rows.map { "\($0.name) \($0.file):\($0.line)" } == ["run a.py:7", "run a.py:9"])

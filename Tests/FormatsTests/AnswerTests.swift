@@ -32,7 +32,7 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
     let opening = """
         {"range":{"from":"2026-09-21T00:00:00Z","to":"2026-09-21T00:00:20Z"},\
         "asked":{"from":"2026-09-20T23:46:40Z","to":"2026-09-21T00:01:40Z"},\
-        "type":{"name":"cpu","unit":"nanoseconds"},"samples":8,"value":80000000,"intervalOver":"hosts",\
+        "type":{"name":"cpu","unit":"nanoseconds"},"samples":8,"value":80000000,"intervalOver":"hosts","intervalUnits":2,\
         "coverage":{"hosts":2,"hostsSilent":1,"agents":2,"dropped":{"ringFull":2},\
         "wholeStacks":null,"cutStacks":0,"brokenStacks":null},
         """.trimmingCharacters(in: .newlines)
@@ -125,7 +125,7 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
     let read = try object(answer.json())
     #expect(
         Set(read.keys) == [
-            "range", "asked", "type", "samples", "value", "intervalOver", "coverage", "target", "rate",
+            "range", "asked", "type", "samples", "value", "intervalOver", "intervalUnits", "coverage", "target", "rate",
             "durationSeconds", "command", "functions", "lines", "root",
         ])
     #expect(read["target"] as? String == "./app \"x\"")
@@ -139,6 +139,21 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
     let leaves = try #require(main["children"] as? [[String: Any]])
     #expect(leaves.map { $0["name"] as? String } == ["run", "[unknown libm.so+0x5]"])
     #expect(main["self"] as? Int == 10_000_000 && main["total"] as? Int == 80_000_000)
+}
+
+@Test func `the report of profile opens with what stands behind it`() {
+    let profile = profile()
+    let answer = ProfileAnswer(
+        header: top(profile).header, target: "./app\u{7}", rate: 100, durationSeconds: 2.5,
+        command: ProfileAnswer.Command(pid: 7, exitCode: 3), functions: profile.ranking(by: .function),
+        lines: profile.ranking(by: .line), tree: profile.callTree())
+    let lines = ProfileReport(answer).text().split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(
+        lines.first == """
+            ./app\\x07 · cpu at 100 Hz · 2.5 s · 8 samples · 2 dropped (ringFull 2) · intervals over 2 hosts · exit code 3
+            """)
+    #expect(lines.count { $0.contains("run") } == 2)
+    #expect(lines.contains { $0.hasSuffix("run      a.py:7") })
 }
 
 @Test func `a tree of 2,000 levels is written without recursion`() throws {

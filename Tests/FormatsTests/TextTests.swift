@@ -62,7 +62,7 @@ func `control characters are escaped before a terminal sees them`(text: String, 
     #expect(
         TopTable(answer).text() == """
             2026-09-21T00:00:00Z to 2026-09-21T00:00:10Z · 40 samples of cpu · 1 host · 1,200 dropped (ringFull 1,200) · \
-            75.0 % whole stacks · 25.0 % cut · intervals over time
+            75.0 % whole stacks · 25.0 % cut · intervals from samples alone, as windows are too few
 
                self  95 % interval     total  95 % interval  cores  function  where
             75.00 %  59.8–85.8 %     75.00 %  59.8–85.8 %    0.030  f         app
