@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 // Every target of ours is compiled by the same rules; Sources/README.md gives the reasons.
@@ -10,6 +11,18 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     // `ByteReader` lends out a span; its initialiser needs a lifetime annotation.
     .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+]
+
+// A host has no Swift: the three programs carry its libraries. Said to the linker alone, so that tests share the
+// release build; the libraries that Foundation's static archives need of each other are named for the same reason.
+let staticLibraries: [LinkerSetting] = [
+    .unsafeFlags([
+        "-static-stdlib", "-Xlinker", "--start-group", "-lFoundation", "-lFoundationEssentials",
+        "-lFoundationInternationalization", "-l_FoundationICU", "-l_FoundationCShims", "-l_FoundationCollections",
+        "-lCoreFoundation", "-ldispatch", "-lBlocksRuntime", "-Xlinker", "--end-group", "-lswiftSynchronization",
+        "-lswift_RegexParser", "-lm", "-lstdc++",
+    ])
 ]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -27,11 +40,33 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: 
 }
 
 func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies + [argumentParser], swiftSettings: settings)
+    .executableTarget(
+        name: name, dependencies: dependencies + [argumentParser], swiftSettings: settings,
+        linkerSettings: staticLibraries)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: settings)
+}
+
+/// Fuzz targets are found by listing their folder; they are built only where asked, with a flag that nothing else bears.
+func fuzzTargets() -> [Target] {
+    guard ProcessInfo.processInfo.environment["PERF_FLEET_FUZZ"] != nil else { return [] }
+    let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Tests/Fuzz")
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.sorted().compactMap { name in
+        guard let source = try? String(contentsOf: folder.appending(path: "\(name)/\(name).swift"), encoding: .utf8),
+            let first = source.split(separator: "\n").first, first.hasPrefix("// fuzz: ")
+        else { return nil }
+        let libraries = first.dropFirst("// fuzz: ".count).split(separator: ",").map {
+            Target.Dependency(stringLiteral: $0.trimmingCharacters(in: .whitespaces))
+        }
+        return .executableTarget(
+            name: "fuzz-\(name)", dependencies: libraries, path: "Tests/Fuzz/\(name)",
+            sources: ["\(name).swift"],
+            swiftSettings: [.unsafeFlags(["-parse-as-library"]), .enableExperimentalFeature("Lifetimes")])
+    }
 }
 
 let package = Package(
@@ -66,7 +101,7 @@ let package = Package(
         library("Settings", ["CLibYAML", "CExpat"]),
         // Engines.
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
-        library("ObjectFiles", ["ByteCoding", crypto]),
+        library("ObjectFiles", ["Profiles", "ByteCoding", crypto]),
         library("SymbolTables", ["Profiles", "ByteCoding", "Compression"]),
         library(
             "SymbolSources",
@@ -77,7 +112,7 @@ let package = Package(
         library("WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, crypto], exclude: ["wire.proto"]),
         library(
             "ProfileStore",
-            ["Profiles", "WireProtocol", "Analysis", "Compression", "ByteCoding", "SymbolTables", sqlite, crypto]),
+            ["Profiles", "WireProtocol", "Analysis", "Patterns", "Compression", "ByteCoding", "SymbolTables", sqlite]),
         library("QueryAPI", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         // Runtimes.
         library(
@@ -93,7 +128,7 @@ let package = Package(
                 "Profiles", "ByteCoding", "Settings", "SymbolTables", "Analysis", "Formats", "FlameGraphs",
                 "WireProtocol",
                 "ProfileStore", "QueryAPI", "Patterns", nioCore, nioPosix, hummingbird, logging,
-            ]),
+            ], exclude: ["openapi.yaml"]),
         // Programs.
         program("perf-agent", ["ProfilerAgent", "Settings", "Profiles", "Formats", logging]),
         program("perf-aggregator", ["ProfilerAggregator", "Settings", logging]),
@@ -101,16 +136,46 @@ let package = Package(
         // Tests mirror Sources.
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
-        tests("SettingsTests", ["Settings"]),
-        tests("QueryAPITests", ["QueryAPI", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
-        tests("PerfQueryTests", ["perf-query", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
-        tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
+        tests("LinuxSystemTests", ["LinuxSystem", "CLinux"]),
         tests("CompressionTests", ["Compression"]),
         tests("PatternsTests", ["Patterns"]),
-        .target(
-            name: "SampleBuilder", dependencies: ["Profiles"], path: "Tests/SampleBuilder", swiftSettings: settings),
+        tests("SettingsTests", ["Settings"]),
+        tests("PerfEventsTests", ["PerfEvents", "LinuxSystem", "CLinux", "AllocationCount"]),
+        tests("ObjectFilesTests", ["ObjectFiles", "Profiles"]),
+        tests("SymbolTablesTests", ["SymbolTables", "Profiles", "ByteCoding", "Compression"]),
+        tests("SymbolSourcesTests", ["SymbolSources", "SymbolTables", "ObjectFiles", "LinuxSystem", "Profiles"]),
         tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
         tests("FormatsTests", ["Formats", "Analysis", "Profiles", "SampleBuilder"]),
         tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),
-    ]
+        tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
+        tests(
+            "ProfileStoreTests", ["ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Compression", sqlite]),
+        tests("QueryAPITests", ["QueryAPI", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
+        tests(
+            "ProfilerAgentTests",
+            [
+                "ProfilerAgent", "ObjectHelperProgram", "SymbolTables", "SymbolSources", "ObjectFiles", "LinuxSystem",
+                "PerfEvents", "Settings", "Profiles", "ByteCoding", "WireProtocol", "AllocationCount", nioCore,
+                nioPosix,
+                logging,
+            ]),
+        tests(
+            "ProfilerAggregatorTests",
+            [
+                "ProfilerAggregator", "ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Formats", "Settings",
+                nioCore, nioPosix, yaml,
+            ]),
+        tests("PerfQueryTests", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
+        tests("EndToEnd"),
+        // What tests share: samples from a seed, a count of a thread's allocations, a load whose answer is known, and a
+        // program that stands for `perf-agent helper`.
+        .target(
+            name: "SampleBuilder", dependencies: ["Profiles"], path: "Tests/SampleBuilder", swiftSettings: settings),
+        .target(name: "AllocationCount", path: "Tests/AllocationCount"),
+        .executableTarget(
+            name: "demo-load", path: "Tests/DemoLoad", cSettings: [.unsafeFlags(["-fno-omit-frame-pointer"])]),
+        .executableTarget(
+            name: "ObjectHelperProgram", dependencies: ["ProfilerAgent"], path: "Tests/ObjectHelperProgram",
+            swiftSettings: settings),
+    ] + fuzzTargets()
 )
