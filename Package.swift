@@ -33,6 +33,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+// Only tests read YAML with it (openapi.yaml); Settings reads by libyaml itself.
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
@@ -99,7 +100,8 @@ let package = Package(
         library("Compression", ["CZstd"]),
         library("Patterns"),
         .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
-        library("Settings", [yaml, "CExpat"]),
+        .systemLibrary(name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
+        library("Settings", ["CLibYAML", "CExpat"]),
         // Engines.
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
         library("ObjectFiles", ["Profiles", "ByteCoding", crypto]),

@@ -3,8 +3,9 @@
 # Called by `make build`; the list below is the only one.
 set -eu
 
-# What the programs link: zstd frames; demanglers of C++, Rust and D; SQLite; Expat for PROJECT_CONFIG.xml.
-build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev"
+# What the programs link: zstd frames; demanglers of C++, Rust and D; SQLite; Expat for PROJECT_CONFIG.xml;
+# libyaml for the settings.
+build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev libyaml-dev"
 # What tests compare with or look through: another profiler, an XML parser, a browser, a C compiler, Python, systemd's
 # checker of units.
 test="linux-perf libxml2-utils chromium gcc python3 systemd"

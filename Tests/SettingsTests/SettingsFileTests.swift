@@ -146,7 +146,9 @@ private func message(_ work: () throws(SettingsError) -> Void) -> String {
             "services:\n  - service: x",
             "agent.yaml:2: the rule for service 'x' matches by nothing; give program, cgroup or command"
         ),
-        ("rate: 1\nrate: 2", "agent.yaml:1: the key 'rate' stands here twice"),
+        ("rate: 1\nrate: 2", "agent.yaml:2: the key 'rate' stands here twice; the first time in line 1"),
+        ("rate: 1\n---\nrate: 2", "agent.yaml:2: a second document; one is expected"),
+        ("spool: &a {size: *a}", "agent.yaml:1: nested too deep, or too many values"),
         ("- a\n- b", "agent.yaml:1: expected settings as 'key: value', found a list"),
     ] as [(String, String)])
 func `what is wrong with a file is said with its line`(yaml: String, expected: String) {
