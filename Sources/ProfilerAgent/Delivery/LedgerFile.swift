@@ -120,6 +120,7 @@ extension Ledger {
     public func addLateRecords(_ count: UInt64 = 1) { add(count, to: .lateRecords) }
     public func addMissedTicks(_ count: UInt64) { add(count, to: .missedTicks) }
     public func addThrottledTicks(_ count: UInt64) { add(count, to: .throttledTicks) }
+    /// Such samples are taken, too: add them there first, so that a kill in between counts them as `killed`.
     public func addDropped(_ count: UInt64 = 1, _ reason: DropReason) {
         unsafe ledger_add(words + Self.firstDropWord + reason.index, count)
     }

@@ -5,10 +5,13 @@ import Glibc
 final class PrivateDirectory {
     let path: String
     let descriptor: Int32
+    /// Root looks at an agent's files without owning them.
+    private let isVisit: Bool
 
     /// Opens `path`; with `create`, makes it and the directories above it where they are missing.
     init(_ path: String, create: Bool) throws(DeliveryError) {
         self.path = path
+        isVisit = !create && geteuid() == 0
         if create { try Self.makeDirectories(path) }
         descriptor = unsafe Glibc.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0 else { throw .system(operation: "open directory", path: path, code: errno) }
@@ -16,7 +19,7 @@ final class PrivateDirectory {
         guard unsafe fstat(descriptor, &facts) == 0 else {
             throw .system(operation: "examine", path: path, code: errno)
         }
-        guard facts.st_uid == geteuid() || geteuid() == 0 && !create else {
+        guard facts.st_uid == geteuid() || isVisit else {
             throw .notPrivate(path: path, reason: "belongs to user \(facts.st_uid), not to \(geteuid())")
         }
         guard facts.st_mode & 0o022 == 0 else {
@@ -48,7 +51,7 @@ final class PrivateDirectory {
             close(file)
             throw .notRegular(path: path(of: name))
         }
-        guard facts.st_uid == geteuid() || geteuid() == 0 else {
+        guard facts.st_uid == geteuid() || isVisit else {
             close(file)
             throw .notPrivate(path: path(of: name), reason: "belongs to user \(facts.st_uid), not to \(geteuid())")
         }

@@ -82,7 +82,8 @@ final class Spool {
             throw .recordTooLarge(
                 bytes: record.totalBytes, limit: min(index.limitBytes, SpoolRecord.maximumBodyBytes))
         }
-        try delete(index.makeRoom(for: record.totalBytes))
+        let oldest = index.makeRoom(for: record.totalBytes)
+        if !oldest.isEmpty { try delete(oldest) }
         while true {
             do {
                 try write(record, body: batch.body)
@@ -153,7 +154,8 @@ final class Spool {
         let segments = segments + index.takeEmptySegments()
         index.forgetFinishedEpochs()
         do {
-            try writeState()
+            // What is deleted must not be missed by an older state after a power failure.
+            try writeState(synchronised: synchronisation == .everyWindow && !segments.isEmpty)
         } catch {
             // A full disk has no room for the state either, until the segments are gone.
             guard error.code == ENOSPC || error.code == EDQUOT, !segments.isEmpty else { throw error }
@@ -170,9 +172,9 @@ final class Spool {
         }
     }
 
-    func writeState() throws(DeliveryError) {
-        // Not forced to disk: after a power failure an older state only has batches sent again.
-        try directory.replace(Self.stateName, with: index.state.encoded(), synchronised: false)
+    /// Mostly not forced to disk: after a power failure an older state only has batches sent again.
+    func writeState(synchronised: Bool = false) throws(DeliveryError) {
+        try directory.replace(Self.stateName, with: index.state.encoded(), synchronised: synchronised)
     }
 
     // MARK: Sending

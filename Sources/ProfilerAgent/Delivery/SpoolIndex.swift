@@ -30,7 +30,15 @@ struct SpoolIndex: Sendable {
     private(set) var segments: [SpoolSegment] = []
     private(set) var isLastOpen = false
     private(set) var epochs: [Identifier: SpooledEpoch] = [:]
+    /// Batches without a fate and their samples, by epoch.
+    private var pending: [Identifier: Pending] = [:]
     private var nextNumber: UInt64 = 1
+
+    private struct Pending: Hashable, Sendable {
+        var batches = 0
+        var samples: UInt64 = 0
+    }
+
     /// While recovering: for each epoch the samples batched before the first record that was found.
     private var firstBatched: [Identifier: UInt64] = [:]
     let limitBytes: Int
@@ -44,17 +52,15 @@ struct SpoolIndex: Sendable {
     }
 
     var totalBytes: Int { segments.reduce(0) { $0 + $1.bytes } }
-    var batchCount: Int { segments.reduce(0) { $0 + $1.entries.count } }
-    var pendingSamples: UInt64 { segments.reduce(0) { $0 &+ $1.entries.reduce(0) { $0 &+ $1.samples } } }
+    var batchCount: Int { pending.values.reduce(0) { $0 + $1.batches } }
+    var pendingSamples: UInt64 { pending.values.reduce(0) { $0 &+ $1.samples } }
     var state: SpoolState {
         var state = SpoolState()
         state.epochs = epochs.values.sorted { $0.account.epoch < $1.account.epoch }
         return state
     }
 
-    func pendingSamples(of epoch: Identifier) -> UInt64 {
-        segments.reduce(0) { $0 &+ $1.entries.reduce(0) { $0 &+ ($1.key.epoch == epoch ? $1.samples : 0) } }
-    }
+    func pendingSamples(of epoch: Identifier) -> UInt64 { pending[epoch]?.samples ?? 0 }
 
     // MARK: Writing
 
@@ -80,12 +86,18 @@ struct SpoolIndex: Sendable {
     }
 
     mutating func appended(_ record: SpoolRecord) {
-        let last = segments.count - 1
-        segments[last].entries.append(
-            SpoolEntry(
-                key: record.key, samples: record.samples, offset: segments[last].bytes, bytes: record.totalBytes))
-        segments[last].bytes += record.totalBytes
+        guard var last = segments.popLast() else { return }
+        enter(record, at: last.bytes, in: &last)
+        last.bytes += record.totalBytes
+        segments.append(last)
         learn(record)
+    }
+
+    private mutating func enter(_ record: SpoolRecord, at offset: Int, in segment: inout SpoolSegment) {
+        segment.entries.append(
+            SpoolEntry(key: record.key, samples: record.samples, offset: offset, bytes: record.totalBytes))
+        pending[record.name.epoch, default: Pending()].batches += 1
+        pending[record.name.epoch, default: Pending()].samples &+= record.samples
     }
 
     /// - Parameter isWhole: whether the batch, and with it the account that it carries, is there.
@@ -124,7 +136,7 @@ struct SpoolIndex: Sendable {
         for entry in segment.entries { close(entry, as: .dropped(.spoolFull)) }
         segments.remove(at: index)
         if index == segments.count { isLastOpen = false }
-        trimSettled()
+        trimSettled(Set(segment.entries.map(\.key.epoch)))
         return segment.number
     }
 
@@ -133,7 +145,7 @@ struct SpoolIndex: Sendable {
     /// Notes the fate of batches; true where anything changed. Unknown keys are ignored: they have their fate already.
     mutating func settle(_ keys: some Sequence<SpoolKey>, as fate: BatchFate) -> Bool {
         var wanted = Set(keys)
-        var changed = false
+        var touched: Set<Identifier> = []
         for index in segments.indices where !wanted.isEmpty {
             guard segments[index].entries.contains(where: { wanted.contains($0.key) }) else { continue }
             let found = segments[index].entries.filter { wanted.contains($0.key) }
@@ -141,11 +153,11 @@ struct SpoolIndex: Sendable {
             for entry in found {
                 wanted.remove(entry.key)
                 close(entry, as: fate)
-                changed = true
+                touched.insert(entry.key.epoch)
             }
         }
-        if changed { trimSettled() }
-        return changed
+        trimSettled(touched)
+        return !touched.isEmpty
     }
 
     /// Segments without a pending record, other than the one that is written: their files can go.
@@ -157,6 +169,9 @@ struct SpoolIndex: Sendable {
     }
 
     private mutating func close(_ entry: SpoolEntry, as fate: BatchFate) {
+        pending[entry.key.epoch]?.batches -= 1
+        pending[entry.key.epoch]?.samples &-= entry.samples
+        if pending[entry.key.epoch]?.batches == 0 { pending[entry.key.epoch] = nil }
         guard var epoch = epochs[entry.key.epoch] else { return }
         epoch.settledSamples &+= entry.samples
         epoch.settledBeyond.insert(entry.key.sequence)
@@ -169,14 +184,21 @@ struct SpoolIndex: Sendable {
     }
 
     /// Everything below an epoch's first pending record is settled, so numbers need be kept only above it.
-    private mutating func trimSettled() {
+    ///
+    /// An epoch's records lie in the order of their numbers, so the search ends at the first of each: near the front
+    /// for those that are being delivered, however long the spool is.
+    private mutating func trimSettled(_ touched: Set<Identifier>) {
         var first: [Identifier: UInt64] = [:]
-        for segment in segments {
+        let sought = touched.filter { pending[$0] != nil }.count
+        search: for segment in segments {
             for entry in segment.entries {
-                first[entry.key.epoch] = min(first[entry.key.epoch] ?? .max, entry.key.sequence)
+                if first.count == sought { break search }
+                let epoch = entry.key.epoch
+                if first[epoch] == nil, touched.contains(epoch) { first[epoch] = entry.key.sequence }
             }
         }
-        for (id, var epoch) in epochs {
+        for id in touched {
+            guard var epoch = epochs[id] else { continue }
             epoch.settledThrough = max(
                 epoch.settledThrough, first[id].map { $0 - 1 } ?? epoch.account.lastSequence)
             let through = epoch.settledThrough
@@ -187,8 +209,7 @@ struct SpoolIndex: Sendable {
 
     /// Closed epochs whose batches and account have all been delivered need no memory.
     mutating func forgetFinishedEpochs() {
-        let pending = Set(segments.flatMap { $0.entries.map(\.key.epoch) })
-        epochs = epochs.filter { !$0.value.isClosed || pending.contains($0.key) || $0.value.needsTelling }
+        epochs = epochs.filter { !$0.value.isClosed || pending[$0.key] != nil || $0.value.needsTelling }
     }
 
     // MARK: Sending
@@ -230,8 +251,7 @@ struct SpoolIndex: Sendable {
             let before = record.batchedThrough - record.samples
             firstBatched[record.name.epoch] = min(firstBatched[record.name.epoch] ?? before, before)
             if known[record.name.epoch]?.isSettled(record.name.sequence) ?? false { continue }
-            segment.entries.append(
-                SpoolEntry(key: record.key, samples: record.samples, offset: offset, bytes: record.totalBytes))
+            enter(record, at: offset, in: &segment)
         }
         for record in scan.withoutBody where record.name.agent == agent {
             // The batch is lost, but not its number nor how many samples it held.
@@ -250,7 +270,9 @@ struct SpoolIndex: Sendable {
         ) { first, _ in first }
         var found = epochs
         for (id, epoch) in known where found[id] == nil { found[id] = epoch }
-        if let account, account.agent == agent, found[account.epoch] == nil {
+        // The state knows every epoch that isn't finished, from its first moment: a ledger's file of another one is
+        // left over from before, and its account has been delivered.
+        if let account, account.agent == agent, found[account.epoch] == nil, state.epochs.isEmpty {
             found[account.epoch] = SpooledEpoch(account: account)
         }
         for (id, var epoch) in found {
@@ -271,10 +293,9 @@ struct SpoolIndex: Sendable {
                 }
             }
             let entries = segments.flatMap { $0.entries.filter { $0.key.epoch == id } }
-            let pending = entries.reduce(0 as UInt64) { $0 &+ $1.samples }
             // Without the state, what came before the first record that is still there counts as delivered.
             epoch.settledSamples = before?.settledSamples ?? firstBatched[id] ?? epoch.account.batched
-            let accounted = epoch.settledSamples &+ pending
+            let accounted = epoch.settledSamples &+ pendingSamples(of: id)
             if epoch.account.batched > accounted {
                 epoch.account.ledger.dropped[.spoolDamaged, default: 0] &+= epoch.account.batched - accounted
                 epoch.settledSamples &+= epoch.account.batched - accounted
@@ -287,7 +308,7 @@ struct SpoolIndex: Sendable {
             found[id] = epoch
         }
         epochs = found
-        trimSettled()
+        trimSettled(Set(found.keys))
         // An epoch that never took a sample has nothing to tell.
         epochs = epochs.filter { $0.value.account.ledger != Ledger() || $0.value.account.lastSequence > 0 }
         firstBatched = [:]
