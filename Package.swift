@@ -77,7 +77,7 @@ let package = Package(
         library("WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, crypto], exclude: ["wire.proto"]),
         library(
             "ProfileStore",
-            ["Profiles", "WireProtocol", "Analysis", "Compression", "ByteCoding", "SymbolTables", sqlite, crypto]),
+            ["Profiles", "WireProtocol", "Analysis", "Patterns", "Compression", "ByteCoding", "SymbolTables", sqlite]),
         library("QueryAPI", ["Profiles", nioCore, nioPosix, nioHTTP1]),
         // Runtimes.
         library(
@@ -103,5 +103,12 @@ let package = Package(
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
         tests("CompressionTests", ["Compression"]),
+        tests("ProfileStoreTests", ["ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Compression", sqlite]),
+        tests(
+            "ProfilerAggregatorTests",
+            [
+                "ProfilerAggregator", "ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Formats", "Settings",
+                nioCore, nioPosix, yaml,
+            ]),
     ]
 )
