@@ -110,5 +110,9 @@ let package = Package(
                 "ProfilerAggregator", "ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Formats", "Settings",
                 nioCore, nioPosix, yaml,
             ]),
+        tests("PatternsTests", ["Patterns"]),
+        tests("AnalysisTests", ["Analysis", "Profiles", "Patterns"]),
+        tests("FormatsTests", ["Formats", "Analysis", "Profiles"]),
+        tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles"]),
     ]
 )

@@ -1,0 +1,51 @@
+public import Analysis
+import Profiles
+
+/// The answer of `flamegraph --format json`: the opening keys and the tree. Written only; a tree may be deeper than a
+/// decoder allows.
+public struct FlameGraphAnswer: JSONAnswer {
+    public var header: AnswerHeader
+    public var tree: CallTree
+
+    public init(header: AnswerHeader, tree: CallTree) {
+        self.header = header
+        self.tree = tree
+    }
+
+    public func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        header.writeMembers(to: &writer)
+        writer.key("root")
+        writer.tree(tree)
+        writer.endObject()
+    }
+}
+
+extension JSONWriter {
+    /// `{"name","module","file","line","self","total","children":[…]}` from the root down.
+    mutating func tree(_ tree: CallTree) {
+        var ends: [UInt32] = []
+        for (index, node) in tree.nodes.enumerated() {
+            while let end = ends.last, Int(end) <= index {
+                endArray()
+                endObject()
+                ends.removeLast()
+            }
+            let frame = tree.frame(of: node)
+            beginObject()
+            member("name", frame.name)
+            member("module", frame.module.isEmpty ? nil : frame.module)
+            member("file", frame.file.isEmpty ? nil : frame.file)
+            member("line", frame.line == 0 ? nil : frame.line)
+            member("self", node.selfValue)
+            member("total", node.totalValue)
+            key("children")
+            beginArray()
+            ends.append(node.end)
+        }
+        for _ in ends {
+            endArray()
+            endObject()
+        }
+    }
+}

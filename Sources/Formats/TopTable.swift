@@ -1,0 +1,123 @@
+import Analysis
+import Profiles
+
+/// The answer of `top` as text: a line on what stands behind it, then the rows with self and total shares and their
+/// 95 % intervals.
+public struct TopTable: Sendable {
+    private let answer: TopAnswer
+    private let title: String
+
+    /// - Parameter title: of the column of names, such as `function`.
+    public init(_ answer: TopAnswer, title: String = "function") {
+        self.answer = answer
+        self.title = title
+    }
+
+    /// The summary, an empty line and the table; lines end in line feeds.
+    public func text(inColour: Bool = false) -> String {
+        SummaryLine.text(answer.header) + "\n\n" + Self.table(answer.rows, title: title, inColour: inColour)
+    }
+
+    /// The rows alone.
+    public static func table(_ rows: [TopRow], title: String, inColour: Bool = false) -> String {
+        let hasCores = rows.contains { $0.cores != nil }
+        let hasPlace = rows.contains { $0.module != nil || $0.file != nil }
+        var columns: [(title: String, alignment: TextTable.Alignment)] = [
+            ("self", .right), ("95 % interval", .left), ("total", .right), ("95 % interval", .left),
+        ]
+        if hasCores { columns.append(("cores", .right)) }
+        columns.append((title, .left))
+        if hasPlace { columns.append(("where", .left)) }
+        var table = TextTable(columns: columns)
+        for row in rows {
+            var cells = [
+                Percent.text(row.selfShare), interval(row.selfShareLow, row.selfShareHigh),
+                Percent.text(row.totalShare), interval(row.totalShareLow, row.totalShareHigh),
+            ]
+            if hasCores { cells.append(row.cores.map { Decimal.text($0, places: 3) } ?? "") }
+            cells.append(row.name)
+            if hasPlace {
+                let line = row.line.map { ":\($0)" } ?? ""
+                cells.append(row.file.map { $0 + line } ?? row.module ?? "")
+            }
+            table.add(cells)
+        }
+        return table.text(inColour: inColour)
+    }
+
+    private static func interval(_ low: Double, _ high: Double) -> String {
+        "\(Decimal.text(low * 100, places: 1))–\(Percent.text(high, places: 1))"
+    }
+}
+
+/// One sentence on what stands behind an answer: range, samples, hosts, losses, whole stacks, what intervals speak of.
+public enum SummaryLine {
+    public static func text(_ header: AnswerHeader) -> String {
+        var parts: [String] = []
+        if let range = header.range {
+            parts.append("\(RFC3339.text(range.from)) to \(RFC3339.text(range.to))")
+        }
+        parts.append("\(Grouped.text(header.samples)) \(header.samples == 1 ? "sample" : "samples") of \(header.type.name)")
+        let coverage = header.coverage
+        let silent = coverage.hostsSilent > 0 ? " (\(coverage.hostsSilent) silent)" : ""
+        parts.append("\(coverage.hosts) \(coverage.hosts == 1 ? "host" : "hosts")\(silent)")
+        parts.append(losses(coverage.dropped))
+        parts.append(contentsOf: stacks(coverage, of: header.samples))
+        parts.append(header.intervalOver == "hosts" ? "intervals over hosts" : "intervals over time")
+        return EscapedText.escape(parts.joined(separator: " · "))
+    }
+
+    /// `nothing dropped`, or how many samples for which reasons.
+    public static func losses(_ dropped: [String: UInt64]) -> String {
+        let reasons = dropped.filter { $0.value > 0 }.sorted { $0.key < $1.key }
+        if reasons.isEmpty { return "nothing dropped" }
+        let total = reasons.reduce(UInt64(0)) { $0 &+ $1.value }
+        let list = reasons.map { "\($0.key) \(Grouped.text($0.value))" }.joined(separator: ", ")
+        return "\(Grouped.text(total)) dropped (\(list))"
+    }
+
+    private static func stacks(_ coverage: Coverage, of samples: UInt64) -> [String] {
+        func share(_ count: UInt64) -> String {
+            samples == 0 ? "0 %" : Percent.text(Double(count) / Double(samples), places: 1)
+        }
+        var parts: [String] = []
+        if let whole = coverage.wholeStacks { parts.append("\(share(whole)) whole stacks") }
+        if let cut = coverage.cutStacks, cut > 0 { parts.append("\(share(cut)) cut") }
+        if let broken = coverage.brokenStacks, broken > 0 { parts.append("\(share(broken)) broken") }
+        return parts
+    }
+}
+
+/// A share as people read it: `12.34 %`.
+enum Percent {
+    static func text(_ share: Double, places: Int = 2) -> String { Decimal.text(share * 100, places: places) + " %" }
+}
+
+/// A number with a fixed count of places, rounded half away from zero.
+enum Decimal {
+    static func text(_ value: Double, places: Int) -> String {
+        guard value.isFinite else { return "–" }
+        var scale: Int64 = 1
+        for _ in 0..<places { scale *= 10 }
+        let scaled = (abs(value) * Double(scale)).rounded()
+        guard scaled < 9e18 else { return value.description }
+        let digits = Int64(scaled)
+        let sign = value < 0 && digits > 0 ? "-" : ""
+        if places == 0 { return sign + String(digits) }
+        let fraction = String(digits % scale)
+        return "\(sign)\(digits / scale)." + String(repeating: "0", count: places - fraction.count) + fraction
+    }
+}
+
+/// A count with commas between thousands.
+enum Grouped {
+    static func text(_ value: UInt64) -> String {
+        let digits = Array(String(value))
+        var text = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0 && (digits.count - index) % 3 == 0 { text.append(",") }
+            text.append(digit)
+        }
+        return text
+    }
+}
