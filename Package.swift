@@ -66,7 +66,7 @@ let package = Package(
         library("Settings", [yaml]),
         // Engines.
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
-        library("ObjectFiles", ["ByteCoding", crypto]),
+        library("ObjectFiles", ["Profiles", "ByteCoding", crypto]),
         library("SymbolTables", ["Profiles", "ByteCoding", "Compression"]),
         library(
             "SymbolSources",
