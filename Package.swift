@@ -63,7 +63,8 @@ let package = Package(
         library("LinuxSystem", ["CLinux"]),
         library("Compression", ["CZstd"]),
         library("Patterns"),
-        library("Settings", [yaml]),
+        .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
+        library("Settings", [yaml, "CExpat"]),
         // Engines.
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
         library("ObjectFiles", ["Profiles", "ByteCoding", crypto]),
@@ -114,5 +115,6 @@ let package = Package(
         tests("AnalysisTests", ["Analysis", "Profiles", "Patterns"]),
         tests("FormatsTests", ["Formats", "Analysis", "Profiles"]),
         tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles"]),
+        tests("SettingsTests", ["Settings"]),
     ]
 )
