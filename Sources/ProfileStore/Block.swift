@@ -65,7 +65,7 @@ struct Block: Equatable, Sendable {
     }
 
     static func decodeHeads(_ bytes: [UInt8]) throws -> [SliceHead] {
-        var reader = ByteReader(bytes.span.bytes)
+        var reader = unsafe ByteReader(bytes.span.bytes)
         let count = try reader.readVarint()
         guard count <= UInt64(reader.remaining) else { throw SegmentError(detail: "\(count) slices announced") }
         var columns: [[Int64]] = []
@@ -144,7 +144,7 @@ struct Block: Equatable, Sendable {
         guard rowCount >= 0, rowCount <= Self.maximumRows, rowCount <= bytes.count else {
             throw SegmentError(detail: "\(rowCount) rows in \(bytes.count) bytes")
         }
-        var reader = ByteReader(bytes.span.bytes)
+        var reader = unsafe ByteReader(bytes.span.bytes)
         nodes.reserveCapacity(rowCount)
         counts.reserveCapacity(rowCount)
         weights.reserveCapacity(rowCount)

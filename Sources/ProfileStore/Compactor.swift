@@ -200,7 +200,7 @@ struct BlockBuilder {
 
     mutating func add(_ profile: WindowProfile, agent: Identifier, _ dictionary: inout PartitionDictionary) {
         let nodes = dictionary.table.merge(profile.stacks)
-        let host = dictionary.number(of: Host(name: profile.host.name, agent: agent))
+        let host = dictionary.number(of: Profiles.Host(name: profile.host.name, agent: agent))
         for series in profile.series {
             let head = SliceHead(
                 host: host, series: dictionary.number(of: series.key), window: profile.window,

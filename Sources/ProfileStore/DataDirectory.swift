@@ -10,13 +10,7 @@ final class DataDirectory: Sendable {
     init(path: String, creates: Bool = true) throws(ProfileStoreError) {
         self.path = path
         if creates { try Self.makeDirectories(path) }
-        var status = stat()
-        guard unsafe Glibc.stat(path, &status) == 0 else {
-            throw .unusableDirectory(path: path, reason: Self.errorText())
-        }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw .unusableDirectory(path: path, reason: "it is not a directory")
-        }
+        let status = try Self.status(ofDirectory: path)
         guard status.st_uid == geteuid() else {
             throw .unusableDirectory(
                 path: path, reason: "it belongs to user \(status.st_uid), and this program runs as \(geteuid())")
@@ -96,6 +90,15 @@ final class DataDirectory: Sendable {
                 throw .unusableDirectory(path: path, reason: "\(partial): \(errorText())")
             }
         }
+    }
+
+    private static func status(ofDirectory path: String) throws(ProfileStoreError) -> stat {
+        let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unusableDirectory(path: path, reason: errorText()) }
+        defer { Glibc.close(descriptor) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw .unusableDirectory(path: path, reason: errorText()) }
+        return status
     }
 
     private static func errorText() -> String {

@@ -78,7 +78,7 @@ enum DictionarySegment {
     }
 
     private static func read(_ bytes: [UInt8], into table: inout StackTable) throws {
-        var reader = ByteReader(bytes.span.bytes)
+        var reader = unsafe ByteReader(bytes.span.bytes)
         func check(_ isRight: Bool, _ detail: @autoclosure () -> String) throws(SegmentError) {
             if !isRight { throw SegmentError(detail: detail()) }
         }

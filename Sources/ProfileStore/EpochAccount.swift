@@ -1,4 +1,5 @@
 import Profiles
+import WireProtocol
 
 /// One start of one agent.
 struct EpochKey: Hashable, Sendable {

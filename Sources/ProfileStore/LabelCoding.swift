@@ -15,7 +15,7 @@ func encodeLabels(_ labels: [Label]) -> [UInt8] {
 /// nil for bytes that are no labels.
 func decodeLabels(_ bytes: [UInt8]) -> [Label]? {
     do {
-        var reader = ByteReader(bytes.span.bytes)
+        var reader = unsafe ByteReader(bytes.span.bytes)
         var labels: [Label] = []
         for _ in 0..<min(try reader.readVarint(), UInt64(bytes.count)) {
             let name = try reader.readString(limit: bytes.count)

@@ -12,7 +12,7 @@ extension Ledger {
 
     init(decoding bytes: [UInt8]) throws(ByteCodingError) {
         self.init()
-        var reader = ByteReader(bytes.span.bytes)
+        var reader = unsafe ByteReader(bytes.span.bytes)
         taken = try reader.readVarint()
         lateRecords = try reader.readVarint()
         missedTicks = try reader.readVarint()
@@ -32,7 +32,7 @@ func encodeDrops(_ drops: [DropReason: UInt64]) -> [UInt8] {
 }
 
 func decodeDrops(_ bytes: [UInt8]) throws(ByteCodingError) -> [DropReason: UInt64] {
-    var reader = ByteReader(bytes.span.bytes)
+    var reader = unsafe ByteReader(bytes.span.bytes)
     var drops: [DropReason: UInt64] = [:]
     while !reader.isAtEnd {
         let index = try reader.readVarint()

@@ -1,6 +1,7 @@
 import Analysis
 import Patterns
-public import Profiles
+import Profiles
+import Synchronization
 
 extension SQLiteStore {
     public func samples(_ query: SampleQuery) async throws(ProfileStoreError) -> SampleAnswer {

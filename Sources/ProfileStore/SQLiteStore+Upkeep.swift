@@ -1,4 +1,6 @@
+import Dispatch
 public import Profiles
+import Synchronization
 
 extension SQLiteStore {
     public func upkeep(now: Timestamp) async throws(ProfileStoreError) -> UpkeepReport {
@@ -34,7 +36,14 @@ extension SQLiteStore {
                 && partitions.reduce(0) { $0 + directory.bytes(ofDatabase: $1.name.fileName) } > options.maximumBytes
             guard isOld || isTooMuch else { return retired }
             // No batch may come to the file between the reading of its accounts and its end.
-            try appending.sync { () throws(ProfileStoreError) in try self.retire(first, now: now) }
+            let outcome: Result<Void, ProfileStoreError> = appending.sync {
+                do throws(ProfileStoreError) {
+                    return .success(try self.retire(first, now: now))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            try outcome.get()
             retired.append(first.name.fileName)
         }
     }

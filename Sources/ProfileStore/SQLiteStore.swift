@@ -63,7 +63,7 @@ public final class SQLiteStore: ProfileStore {
     let upkeeping = DispatchQueue(label: "store.upkeep", qos: .utility)
     let asking = DispatchQueue(label: "store.ask", attributes: .concurrent)
     /// For tests: called after each step of a compaction.
-    package let afterCompactionStep = Mutex<(@Sendable (CompactionStep) throws -> Void)?>(nil)
+    let afterCompactionStep = Mutex<(@Sendable (CompactionStep) throws -> Void)?>(nil)
 
     /// Opens the store, makes it where there is none, and finishes what a kill has cut short.
     public init(_ options: Options) throws(ProfileStoreError) {
@@ -97,6 +97,11 @@ public final class SQLiteStore: ProfileStore {
         let now = options.now().nanoseconds
         let age = options.maximumAge.nanoseconds
         return max(now &- age, min(lastRetiredWindow ?? Int64.min, now))
+    }
+
+    /// For tests: `body` is called after each step of every compaction from now on.
+    package func stopCompaction(by body: (@Sendable (CompactionStep) throws -> Void)?) {
+        afterCompactionStep.withLock { $0 = body }
     }
 
     // MARK: Appending

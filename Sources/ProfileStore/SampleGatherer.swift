@@ -1,8 +1,8 @@
 import Analysis
-import Foundation
 import GRDB
 import Patterns
 import Profiles
+import WireProtocol
 
 /// Collects the slices that a question is about into one table of stacks: from a file's blocks and from its tail, the
 /// part of the journal that no block covers.

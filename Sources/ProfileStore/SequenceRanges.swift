@@ -67,7 +67,7 @@ struct SequenceRanges: Equatable, Sendable {
     init() {}
 
     init(decoding bytes: [UInt8]) throws(ByteCodingError) {
-        var reader = ByteReader(bytes.span.bytes)
+        var reader = unsafe ByteReader(bytes.span.bytes)
         let count = try reader.readVarint()
         guard count <= UInt64(Self.maximumRanges) else {
             throw .lengthOverLimit(offset: 0, length: count, limit: Self.maximumRanges)
