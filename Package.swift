@@ -93,8 +93,8 @@ let package = Package(
             [
                 "Profiles", "ByteCoding", "Settings", "SymbolTables", "Analysis", "Formats", "FlameGraphs",
                 "WireProtocol",
-                "ProfileStore", "QueryAPI", "Patterns", nioCore, nioPosix, hummingbird, logging,
-            ]),
+                "ProfileStore", "Patterns", nioCore, nioPosix, hummingbird, logging,
+            ], exclude: ["openapi.yaml"]),
         // Programs.
         program("perf-agent", ["ProfilerAgent", "Settings", "Profiles", "Formats", logging]),
         program("perf-aggregator", ["ProfilerAggregator", "Settings", logging]),

@@ -74,6 +74,7 @@ struct Compactor {
                 covered.batches += 1
                 covered.samples &+= row.batch.samples
                 covered.weight &+= row.weight
+                covered.windows.insert(row.batch.window)
             } catch {
                 damaged.append((row.row, String(describing: error)))
             }
@@ -85,9 +86,13 @@ struct Compactor {
             let written = try writeDictionary(database, dictionary)
             try afterStep(.dictionaryWritten)
             try database.execute(
-                sql: "INSERT INTO coverage(minute, last_row, batches, samples, weight) VALUES (?, ?, ?, ?, ?)",
+                sql: """
+                    INSERT INTO coverage(minute, last_row, batches, samples, weight, windows)
+                    VALUES (?, ?, ?, ?, ?, ?)
+                    """,
                 arguments: [
                     minute, last.row, covered.batches, sqlInteger(covered.samples), sqlInteger(covered.weight),
+                    Data(encodeWindows(covered.windows)),
                 ])
             try write(database, blocks, coverage: database.lastInsertedRowID, minute: minute, nodes: nodeCount)
             try afterStep(.blocksWritten)
@@ -112,6 +117,7 @@ struct Compactor {
         var batches = 0
         var samples: UInt64 = 0
         var weight: UInt64 = 0
+        var windows: Set<TimeRange> = []
     }
 
     /// Writes what the file lacks; the answer is the dictionary as it stands on disk after the commit.

@@ -51,7 +51,7 @@ final class Partition: Sendable {
             type TEXT NOT NULL, unit TEXT NOT NULL);
         CREATE TABLE coverage(
             id INTEGER PRIMARY KEY, minute INTEGER NOT NULL, last_row INTEGER NOT NULL, batches INTEGER NOT NULL,
-            samples INTEGER NOT NULL, weight INTEGER NOT NULL);
+            samples INTEGER NOT NULL, weight INTEGER NOT NULL, windows BLOB NOT NULL);
         CREATE INDEX coverage_minute ON coverage(minute);
         CREATE TABLE block(
             id INTEGER PRIMARY KEY, coverage INTEGER NOT NULL, minute INTEGER NOT NULL, service TEXT NOT NULL,

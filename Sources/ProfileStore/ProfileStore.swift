@@ -35,6 +35,9 @@ public struct SampleQuery: Sendable {
 /// What the store holds for a question.
 public struct SampleAnswer: Sendable {
     public var samples = SampleSet()
+    /// From the first to the last window within the question that any host delivered, whether or not it has samples of
+    /// the selection; nil where none did.
+    public var coveredRange: TimeRange?
     /// What the agents behind the range dropped within it, by reason.
     public var dropped: [DropReason: UInt64] = [:]
     /// Samples that are stored and can't be read any more: blocks or batches that were damaged.

@@ -32,6 +32,7 @@ struct SampleGatherer {
     mutating func gather(_ partition: Partition, _ dictionaries: DictionaryCache) throws(ProfileStoreError) {
         let snapshot = try read(partition)
         for (reason, count) in snapshot.dropped { answer.dropped[reason, default: 0] &+= count }
+        if let covered = snapshot.covered { answer.coveredRange = answer.coveredRange?.union(covered) ?? covered }
         if !snapshot.blocks.isEmpty {
             let dictionary = try dictionaries.take(partition)
             // Others may have it while this question works on its own reference.
@@ -60,6 +61,9 @@ struct SampleGatherer {
         var blocks: [Int64] = []
         var tail: [JournalRow] = []
         var dropped: [DropReason: UInt64] = [:]
+        var covered: TimeRange?
+
+        mutating func cover(_ window: TimeRange) { covered = covered?.union(window) ?? window }
     }
 
     private func read(_ partition: Partition) throws(ProfileStoreError) -> Snapshot {
@@ -79,7 +83,18 @@ struct SampleGatherer {
                 try budget.spend()
                 let start = row.number("start")
                 guard start >= query.range.start.nanoseconds, start &+ row.number("length") <= end else { continue }
+                snapshot.cover(
+                    TimeRange(
+                        start: Timestamp(nanoseconds: start),
+                        end: Timestamp(nanoseconds: start &+ row.number("length"))))
                 snapshot.tail.append(try JournalRow(row, path: path))
+            }
+            let coverage = try Row.fetchCursor(
+                database, sql: "SELECT windows FROM coverage WHERE minute BETWEEN ? AND ?", arguments: minutes)
+            while let row = try coverage.next() {
+                for window in (try? decodeWindows(row.bytes("windows"))) ?? [] where isWithin(window) {
+                    snapshot.cover(window)
+                }
             }
             let drops = try Row.fetchCursor(
                 database,

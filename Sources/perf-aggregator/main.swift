@@ -1,1 +1,1 @@
-print("being written")
+PerfAggregator.main()
