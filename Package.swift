@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 // Every target of ours is compiled by the same rules; Sources/README.md gives the reasons.
@@ -10,6 +11,18 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     // `ByteReader` lends out a span; its initialiser needs a lifetime annotation.
     .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+]
+
+// A host has no Swift: the three programs carry its libraries. Said to the linker alone, so that tests share the
+// release build; the libraries that Foundation's static archives need of each other are named for the same reason.
+let staticLibraries: [LinkerSetting] = [
+    .unsafeFlags([
+        "-static-stdlib", "-Xlinker", "--start-group", "-lFoundation", "-lFoundationEssentials",
+        "-lFoundationInternationalization", "-l_FoundationICU", "-l_FoundationCShims", "-l_FoundationCollections",
+        "-lCoreFoundation", "-ldispatch", "-lBlocksRuntime", "-Xlinker", "--end-group", "-lswiftSynchronization",
+        "-lswift_RegexParser", "-lm", "-lstdc++",
+    ])
 ]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -28,11 +41,33 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: 
 }
 
 func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies + [argumentParser], swiftSettings: settings)
+    .executableTarget(
+        name: name, dependencies: dependencies + [argumentParser], swiftSettings: settings,
+        linkerSettings: staticLibraries)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: settings)
+}
+
+/// Fuzz targets are found by listing their folder; they are built only where asked, with a flag that nothing else bears.
+func fuzzTargets() -> [Target] {
+    guard ProcessInfo.processInfo.environment["PERF_FLEET_FUZZ"] != nil else { return [] }
+    let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Tests/Fuzz")
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.sorted().compactMap { name in
+        guard let source = try? String(contentsOf: folder.appending(path: "\(name)/\(name).swift"), encoding: .utf8),
+            let first = source.split(separator: "\n").first, first.hasPrefix("// fuzz: ")
+        else { return nil }
+        let libraries = first.dropFirst("// fuzz: ".count).split(separator: ",").map {
+            Target.Dependency(stringLiteral: $0.trimmingCharacters(in: .whitespaces))
+        }
+        return .executableTarget(
+            name: "fuzz-\(name)", dependencies: libraries, path: "Tests/Fuzz/\(name)", exclude: ["corpus"],
+            sources: ["\(name).swift"],
+            swiftSettings: [.unsafeFlags(["-parse-as-library"]), .enableExperimentalFeature("Lifetimes")])
+    }
 }
 
 let package = Package(
@@ -100,6 +135,9 @@ let package = Package(
         program("perf-aggregator", ["ProfilerAggregator", "Settings", logging]),
         program("perf-query", ["QueryAPI", "Profiles", "Formats"]),
         // Tests mirror Sources.
+        .executableTarget(
+            name: "demo-load", path: "Tests/DemoLoad", cSettings: [.unsafeFlags(["-fno-omit-frame-pointer"])]),
+        tests("EndToEnd", []),
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
@@ -117,4 +155,5 @@ let package = Package(
         tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles"]),
         tests("SettingsTests", ["Settings"]),
     ]
+    ] + fuzzTargets()
 )

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Installs the Debian packages that building, testing and the first run need, and does nothing where they are there.
+# Called by `make build`; the list below is the only one.
+set -eu
+
+# What the programs link: zstd frames; demanglers of C++, Rust and D; SQLite; Expat for PROJECT_CONFIG.xml.
+build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev"
+# What tests compare with or look through: another profiler, an XML parser, a browser, a C compiler, Python, systemd's
+# checker of units.
+test="linux-perf libxml2-utils chromium gcc python3 systemd"
+
+case "${1:-build}" in
+build) wanted="$build" ;;
+test) wanted="$build $test" ;;
+*)
+    echo "usage: $0 [build|test]" >&2
+    exit 64
+    ;;
+esac
+
+missing=""
+for package in $wanted; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "These Debian packages are missing; install them and try again:" >&2
+    echo "  sudo apt-get install --no-install-recommends$missing" >&2
+    exit 1
+fi
+echo "Installing missing Debian packages:$missing"
+apt-get update -qq
+# The list is split into words on purpose.
+# shellcheck disable=SC2086
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null

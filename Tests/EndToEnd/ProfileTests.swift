@@ -1,0 +1,136 @@
+import Foundation
+import Testing
+
+/// `perf-agent profile` against programs whose answer is known.
+@Suite(.serialized, .enabled(if: canSample, "needs the right to sample the whole host (root or CAP_PERFMON)"))
+struct ProfileTests {
+    @Test func `five hundred children of 3 ms come out within the sampling error`() throws {
+        let outcome = try Program.run(
+            "perf-agent",
+            ["profile", "--rate", "1000", "--format", "json", "--", Program.path("demo-load"), "children", "500", "3"])
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        // The program's own output may stand before the answer.
+        let start = try #require(outcome.output.firstIndex(of: "{"))
+        let truth = try #require(
+            (outcome.output + outcome.errors).firstMatch(of: #/cpu-seconds ([0-9.]+)/#).flatMap { Double($0.1) })
+        let answer = try Outcome(status: 0, output: String(outcome.output[start...]), errors: "").json()
+        let functions = try #require(answer["functions"] as? [[String: Any]])
+        let work = try #require(functions.first { $0["name"] as? String == "child_work" }, "\(functions)")
+        let seconds = try #require(work["self"] as? Double) / 1e9
+        let samples = truth * 1_000
+        #expect(abs(seconds - 1.5) < 4 * samples.squareRoot() / 1_000 + 0.03, "\(seconds) s of 1.5 s")
+        let value = try #require(answer["value"] as? Double) / 1e9
+        #expect(value > truth - 4 * samples.squareRoot() / 1_000 - 0.05, "\(value) s in all, \(truth) s charged")
+        let command = try #require(answer["command"] as? [String: Any])
+        #expect(command["exitCode"] as? Int == 0)
+    }
+
+    @Test func `a load of 60, 30 and 10 % is found in folded output and in JSON alike`() throws {
+        let load = try Running("demo-load", ["checkout", "30"])
+        defer { load.signal(SIGTERM) }
+        let folded = try Program.run(
+            "perf-agent", ["profile", "\(load.pid)", "--duration", "5", "--rate", "200", "--format", "folded"])
+        try #require(folded.status == 0, "\(folded.errors)")
+        let stacks = try foldedStacks(folded.output)
+        let found = shares(of: checkoutFunctions, in: stacks)
+        let samples = stacks.reduce(0) { $0 + $1.value }
+        try #require(samples > 200)
+        for (name, share) in checkoutShares {
+            #expect(abs(found[name, default: 0] - share) < fourSigma(share: share, samples: samples), "\(name) \(found)")
+        }
+        // Frames stand in the order of calls, process first.
+        let priced = try #require(stacks.first { $0.frames.last == "price_cart" })
+        #expect(priced.frames.first == "checkout")
+        #expect(priced.frames.suffix(2) == ["handle_checkout", "price_cart"])
+
+        let json = try Program.run(
+            "perf-agent", ["profile", "\(load.pid)", "--duration", "5", "--rate", "200", "--format", "json"])
+        let answer = try json.json()
+        let functions = try #require(answer["functions"] as? [[String: Any]])
+        for (name, share) in checkoutShares {
+            let row = try #require(functions.first { $0["name"] as? String == name }, "\(functions)")
+            let selfShare = try #require(row["selfShare"] as? Double)
+            #expect(abs(selfShare - share) < fourSigma(share: share, samples: samples) + 0.02, "\(name)")
+            let low = try #require(row["selfShareLow"] as? Double)
+            let high = try #require(row["selfShareHigh"] as? Double)
+            #expect(low <= selfShare && selfShare <= high && high > low)
+        }
+        #expect(answer["root"] is [String: Any])
+        #expect((answer["coverage"] as? [String: Any])?["wholeStacks"] is NSNull)
+    }
+
+    @Test func `shares agree with those of perf record on the same program at the same time`() throws {
+        guard FileManager.default.isExecutableFile(atPath: "/usr/bin/perf") else {
+            Issue.record("perf is not installed; make test installs it")
+            return
+        }
+        let load = try Running("demo-load", ["checkout", "40"])
+        defer { load.signal(SIGTERM) }
+        let folder = try Folder()
+        let perf = try Running(
+            "/usr/bin/perf",
+            ["record", "-e", "cpu-clock", "-F", "199", "-g", "-o", folder.path("perf.data"), "-p", "\(load.pid)", "--", "sleep", "6"])
+        let ours = try Program.run(
+            "perf-agent", ["profile", "\(load.pid)", "--duration", "6", "--rate", "199", "--format", "folded"])
+        #expect(perf.wait(seconds: 30).status == 0)
+        let script = try Program.run("/usr/bin/perf", ["script", "-i", folder.path("perf.data"), "-F", "comm,ip,sym"])
+        try #require(script.status == 0, "\(script.errors)")
+        // A sample is a header line and one line a frame, leaf first, up to an empty line.
+        let theirs: [(frames: [String], value: Double)] = script.output.components(separatedBy: "\n\n").map { sample in
+            let frames = sample.split(separator: "\n").dropFirst().compactMap { $0.split(separator: " ").last.map(String.init) }
+            return (frames.reversed(), 1)
+        }
+        let stacks = try foldedStacks(ours.output)
+        let count = min(stacks.reduce(0) { $0 + $1.value }, Double(theirs.count))
+        try #require(count > 200)
+        let (our, their) = (shares(of: checkoutFunctions, in: stacks), shares(of: checkoutFunctions, in: theirs))
+        for name in checkoutFunctions {
+            let share = their[name, default: 0]
+            let bound = fourSigma(share: max(share, 0.05), samples: count) * 2.0.squareRoot()
+            #expect(abs(our[name, default: 0] - share) < bound, "\(name): \(our) here, \(their) there")
+        }
+    }
+
+    @Test func `a flame graph is written and parses as XML`() throws {
+        let folder = try Folder()
+        let file = folder.path("picture.svg")
+        let outcome = try Program.run(
+            "perf-agent", ["profile", "--flamegraph=\(file)", "--", Program.path("demo-load"), "checkout", "2"])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let parse = try Program.run("/usr/bin/python3", ["-c", "import sys, xml.dom.minidom as m; m.parse(sys.argv[1])", file])
+        #expect(parse.status == 0, "\(parse.errors)")
+        #expect(try String(contentsOfFile: file, encoding: .utf8).contains("<title>price_cart"))
+    }
+
+    @Test(arguments: [
+        (["profile", "no-such-program-anywhere"], Int32(1), "no-such-program-anywhere"),
+        (["profile", "host", "--type", "memory"], Int32(64), "cpu"),
+        (["profile", "host", "--format", "pprof"], Int32(64), "folded"),
+        (["profile", "host", "--rate", "0"], Int32(64), "rate"),
+        (["profile"], Int32(64), "TARGET"),
+    ])
+    func `what can't be done is refused with a message that helps`(
+        arguments: [String], status: Int32, word: String
+    ) throws {
+        let outcome = try Program.run("perf-agent", arguments)
+        #expect(outcome.status == status, "\(outcome.output)\(outcome.errors)")
+        #expect(outcome.errors.contains(word), "\(outcome.errors)")
+    }
+
+    @Test func `a command's exit code is passed on and is not the profiler's`() throws {
+        let outcome = try Program.run(
+            "perf-agent", ["profile", "--format", "json", "--", "/bin/sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; exit 7"])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let command = try #require(try outcome.json()["command"] as? [String: Any])
+        #expect(command["exitCode"] as? Int == 7)
+    }
+}
+
+let checkoutShares = ["price_cart": 0.6, "apply_discounts": 0.3, "write_receipt": 0.1]
+let checkoutFunctions = Array(checkoutShares.keys)
+
+/// Whether this user may sample the whole host: asked of the program itself.
+let canSample: Bool = {
+    let outcome = try? Program.run("perf-agent", ["doctor", "--json"])
+    return (try? outcome?.json()["canSample"] as? Bool) ?? false
+}()
