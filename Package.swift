@@ -154,6 +154,11 @@ let package = Package(
         tests("FormatsTests", ["Formats", "Analysis", "Profiles"]),
         tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles"]),
         tests("SettingsTests", ["Settings"]),
+        .target(
+            name: "SampleBuilder", dependencies: ["Profiles"], path: "Tests/SampleBuilder", swiftSettings: settings),
+        tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
+        tests("FormatsTests", ["Formats", "Analysis", "Profiles", "SampleBuilder"]),
+        tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),
     ]
     ] + fuzzTargets()
 )

@@ -84,7 +84,8 @@ extension NamedProfile {
                     let (one, other) = (total[Int(left)], total[Int(right)])
                     if one.value != other.value { return one.value < other.value }
                     if one.samples != other.samples { return one.samples < other.samples }
-                    return treeFrames[Int(merged.frame[Int(left)])].name > treeFrames[Int(merged.frame[Int(right)])].name
+                    return treeFrames[Int(merged.frame[Int(left)])].name
+                        > treeFrames[Int(merged.frame[Int(right)])].name
                 }
             }
             for child in below { pending.append((child, index, depth + 1)) }

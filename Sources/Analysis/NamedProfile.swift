@@ -177,7 +177,8 @@ private struct NodeNaming {
             namedNode[index] = named
             isMarked[index] =
                 isMarked[Int(node.parent)]
-                || (tableFrames[frame].kind == .marker && frames[Int(trie.frame[Int(named)])].name == Frame.truncatedMarker)
+                || (tableFrames[frame].kind == .marker
+                    && frames[Int(trie.frame[Int(named)])].name == Frame.truncatedMarker)
         }
     }
 

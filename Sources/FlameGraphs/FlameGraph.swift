@@ -59,10 +59,13 @@ public struct FlameGraph: Sendable {
                 child = tree.nodes[Int(child)].end
             }
             children.sort { rank[Int(tree.nodes[Int($0)].frame)] < rank[Int(tree.nodes[Int($1)].frame)] }
-            var start = box.start
+            // A frame's own weight stands at its left, its callees after it, as in flamegraph.pl's pictures. Microseconds
+            // are rounded: children never reach past their parent.
+            let end = box.start &+ box.width
+            let below = children.reduce(UInt64(0)) { $0 &+ weight(tree.nodes[Int($1)]) }
+            var start = below < box.width ? end &- below : box.start
             for child in children {
-                // Microseconds are rounded: a child never reaches past its parent.
-                let width = min(weight(tree.nodes[Int(child)]), box.start &+ box.width &- start)
+                let width = min(weight(tree.nodes[Int(child)]), end &- start)
                 if width > 0 && Double(width) >= smallest {
                     pending.append(Box(node: child, start: start, width: width))
                 }

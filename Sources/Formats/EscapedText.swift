@@ -9,7 +9,11 @@ public enum EscapedText {
 
     /// Appends the escaped text's UTF-8.
     static func append(_ text: String, to bytes: inout [UInt8]) {
-        if needsEscape(text) { bytes.append(contentsOf: escapedBytes(text)) } else { bytes.append(contentsOf: text.utf8) }
+        if needsEscape(text) {
+            bytes.append(contentsOf: escapedBytes(text))
+        } else {
+            bytes.append(contentsOf: text.utf8)
+        }
     }
 
     private static func needsEscape(_ text: String) -> Bool {

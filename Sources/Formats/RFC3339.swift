@@ -64,7 +64,12 @@ public enum RFC3339 {
             offset = (hours * 3600 + minutes * 60) * (sign == 43 ? 1 : -1)
         }
         guard rest.isEmpty else { return nil }
-        let seconds = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + min(second, 59) - offset
+        var seconds = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + min(second, 59) - offset
+        if seconds < 0 && fraction > 0 {
+            // Towards zero, so that the earliest second doesn't overflow before its fraction is added.
+            seconds += 1
+            fraction -= 1_000_000_000
+        }
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         let (sum, over) = whole.addingReportingOverflow(fraction)
         return overflow || over ? nil : Timestamp(nanoseconds: sum)

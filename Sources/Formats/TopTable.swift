@@ -57,7 +57,8 @@ public enum SummaryLine {
         if let range = header.range {
             parts.append("\(RFC3339.text(range.from)) to \(RFC3339.text(range.to))")
         }
-        parts.append("\(Grouped.text(header.samples)) \(header.samples == 1 ? "sample" : "samples") of \(header.type.name)")
+        parts.append(
+            "\(Grouped.text(header.samples)) \(header.samples == 1 ? "sample" : "samples") of \(header.type.name)")
         let coverage = header.coverage
         let silent = coverage.hostsSilent > 0 ? " (\(coverage.hostsSilent) silent)" : ""
         parts.append("\(coverage.hosts) \(coverage.hosts == 1 ? "host" : "hosts")\(silent)")

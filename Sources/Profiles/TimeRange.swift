@@ -24,7 +24,7 @@ public struct Timestamp: Hashable, Sendable, Comparable {
     /// Days since 1970-01-01 in UTC: the partition that a window belongs to.
     public var utcDay: Int64 {
         let day: Int64 = 86_400_000_000_000
-        return nanoseconds >= 0 ? nanoseconds / day : (nanoseconds - (day - 1)) / day
+        return nanoseconds >= 0 ? nanoseconds / day : (nanoseconds + 1) / day - 1
     }
 }
 
