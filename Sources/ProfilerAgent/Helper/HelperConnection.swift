@@ -1,0 +1,80 @@
+internal import Glibc
+import LinuxSystem
+
+/// One running helper process and the socket to it.
+struct HelperConnection: ~Copyable {
+    private var process: ChildProcess
+    private let channel: DescriptorChannel
+    private(set) var requests: UInt32 = 0
+
+    private init(process: consuming ChildProcess, channel: consuming DescriptorChannel) {
+        self.process = process
+        self.channel = channel
+    }
+
+    var identifier: Int32 { process.identifier }
+
+    /// Starts a helper and waits until it has given up its rights.
+    static func start(
+        executable: String, arguments: [String], timeLimit: Duration
+    ) throws(ObjectReaderFailure) -> HelperConnection {
+        // Only what the Swift runtime needs: no backtraces of hostile memory, and its libraries in a development build.
+        var environment = ["SWIFT_BACKTRACE=enable=no"]
+        if let path = unsafe getenv("LD_LIBRARY_PATH") {
+            unsafe environment.append("LD_LIBRARY_PATH=" + String(cString: path))
+        }
+        var theirs = OwnedDescriptor(-1)
+        let channel: DescriptorChannel
+        do { channel = try DescriptorChannel(other: &theirs) } catch { throw .notStarted(error) }
+        let process: ChildProcess
+        do {
+            process = try ChildProcess(
+                executable: executable, arguments: arguments, environment: environment, inherited: theirs.rawValue)
+        } catch {
+            throw .notStarted(error)
+        }
+        var connection = HelperConnection(process: process, channel: channel)
+        let answer = try connection.receive(before: ContinuousClock.now + timeLimit, timeLimit: timeLimit)
+        switch answer.kind {
+        case .ready: return connection
+        case .failed: throw .notConfined(String(decoding: answer.body, as: UTF8.self))
+        default: throw .malformedAnswer("an answer before any request")
+        }
+    }
+
+    /// Asks for one file. After an error that `endsHelper` the connection is of no further use.
+    mutating func ask(
+        _ kind: HelperMessage.Kind, file: Int32, timeLimit: Duration
+    ) throws(ObjectReaderFailure) -> [UInt8] {
+        requests += 1
+        let deadline = ContinuousClock.now + timeLimit
+        do {
+            try HelperMessage(kind: kind, request: requests).send(over: channel, descriptor: file, before: deadline)
+        } catch {
+            throw error.code == ETIMEDOUT ? .tookTooLong(timeLimit) : .helperDied(process.end())
+        }
+        let answer = try receive(before: deadline, timeLimit: timeLimit)
+        guard answer.request == requests else { throw .malformedAnswer("the answer to another request") }
+        switch answer.kind {
+        case kind: return answer.body
+        case .failed: throw .notReadable(String(decoding: answer.body, as: UTF8.self))
+        default: throw .malformedAnswer("an answer to another question")
+        }
+    }
+
+    private mutating func receive(
+        before deadline: ContinuousClock.Instant, timeLimit: Duration
+    ) throws(ObjectReaderFailure) -> HelperMessage {
+        do throws(HelperMessageError) {
+            if let received = try HelperMessage.receive(over: channel, before: deadline) { return received.message }
+        } catch .channel(let error) where error.code == ETIMEDOUT {
+            throw .tookTooLong(timeLimit)
+        } catch .malformed(let what) {
+            throw .malformedAnswer(what)
+        } catch {
+            throw .helperDied(process.end())
+        }
+        // It has closed its end, which it never does of itself.
+        throw .helperDied(process.end())
+    }
+}
