@@ -115,6 +115,8 @@ let package = Package(
             "ProfileStore",
             ["Profiles", "WireProtocol", "Analysis", "Patterns", "Compression", "ByteCoding", "SymbolTables", sqlite]),
         library("QueryAPI", ["Profiles", nioCore, nioPosix, nioHTTP1]),
+            ["Profiles", "WireProtocol", "Analysis", "Compression", "ByteCoding", "SymbolTables", sqlite, crypto]),
+        library("QueryAPI", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         // Runtimes.
         library(
             "ProfilerAgent",
@@ -140,6 +142,9 @@ let package = Package(
         tests("EndToEnd", []),
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
+        tests("SettingsTests", ["Settings"]),
+        tests("QueryAPITests", ["QueryAPI", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
+        tests("PerfQueryTests", ["perf-query", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
         tests("CompressionTests", ["Compression"]),
         tests("ProfileStoreTests", ["ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Compression", sqlite]),

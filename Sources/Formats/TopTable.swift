@@ -95,8 +95,8 @@ enum Percent {
 }
 
 /// A number with a fixed count of places, rounded half away from zero.
-enum Decimal {
-    static func text(_ value: Double, places: Int) -> String {
+public enum Decimal {
+    public static func text(_ value: Double, places: Int) -> String {
         guard value.isFinite else { return "–" }
         var scale: Int64 = 1
         for _ in 0..<places { scale *= 10 }
@@ -111,8 +111,8 @@ enum Decimal {
 }
 
 /// A count with commas between thousands.
-enum Grouped {
-    static func text(_ value: UInt64) -> String {
+public enum Grouped {
+    public static func text(_ value: UInt64) -> String {
         let digits = Array(String(value))
         var text = ""
         for (index, digit) in digits.enumerated() {

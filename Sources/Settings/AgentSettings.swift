@@ -134,6 +134,11 @@ public struct AgentSettings: Hashable, Sendable {
         return settings
     }
 
+    /// One warning for each `PERF_AGENT_*` variable that means nothing, naming the nearest that does.
+    public static func warnings(environment: [String: String]) -> [String] {
+        unknownVariables(in: environment, prefix: "PERF_AGENT_", known: environmentNames)
+    }
+
     /// Every `PERF_AGENT_*` variable that means something, for --help and the documentation.
     public static let environmentNames = Names.all.map(\.environment) + [pathVariable]
 

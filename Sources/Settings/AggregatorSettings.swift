@@ -116,6 +116,11 @@ public struct AggregatorSettings: Hashable, Sendable {
         return settings
     }
 
+    /// One warning for each `PERF_AGGREGATOR_*` variable that means nothing, naming the nearest that does.
+    public static func warnings(environment: [String: String]) -> [String] {
+        unknownVariables(in: environment, prefix: "PERF_AGGREGATOR_", known: environmentNames)
+    }
+
     /// Every `PERF_AGGREGATOR_*` variable that means something, for --help and the documentation.
     public static let environmentNames = Names.all.map(\.environment) + [pathVariable]
 

@@ -138,3 +138,14 @@ struct SettingsLayers: Sendable {
         return value
     }
 }
+
+/// One warning for each variable of `environment` that begins with `prefix` and is none of `known`.
+func unknownVariables(in environment: [String: String], prefix: String, known: [String]) -> [String] {
+    // Compared without what all have in common, which would make all of them near.
+    let endings = known.map { String($0.dropFirst(prefix.count)) }
+    return environment.keys.filter { $0.hasPrefix(prefix) && !known.contains($0) }.sorted().map { name in
+        let nearest = nearestName(to: String(name.dropFirst(prefix.count)), among: endings)
+        let hint = nearest.map { "; did you mean \(prefix)\($0)?" } ?? ""
+        return "environment variable \(name) means nothing\(hint)"
+    }
+}

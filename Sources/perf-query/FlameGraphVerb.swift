@@ -1,0 +1,109 @@
+internal import ArgumentParser
+internal import Profiles
+internal import QueryAPI
+
+struct FlameGraphVerb: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flamegraph",
+        abstract: "Draws a flame graph of everything selected.",
+        discussion: """
+            On a terminal and without --output, a picture is written to flamegraph-SERVICE-TIME.svg, and its name is \
+            printed.
+
+            EXAMPLES:
+              perf-query flamegraph --service web --since 1h --output web.svg
+              perf-query flamegraph --service web --format folded --threads | grep worker
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case svg, folded, json
+        static let later = ["html", "pprof", "speedscope"]
+    }
+
+    enum Value: String, ExpressibleByArgument, CaseIterable {
+        case samples, unit
+    }
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var time: TimeOptions
+    @OptionGroup var selection: SelectionOptions
+
+    @Option(help: "svg, folded or json; else by the extension of --output, else svg.")
+    var format: String?
+
+    @Option(help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
+    var output: String?
+
+    @Flag(help: "The thread's name as second element of each stack.")
+    var threads = false
+
+    @Option(help: ArgumentHelp("What folded stacks count: samples or the type's unit.", valueName: "samples|unit"))
+    var value: Value?
+
+    @Flag(help: "Names without the endings _[k] and others.")
+    var plain = false
+
+    func validate() throws {
+        let format = try chosenFormat()
+        if format != .folded {
+            if value != nil { throw ValidationError("--value is for --format folded") }
+            if plain { throw ValidationError("--plain is for --format folded") }
+        }
+    }
+
+    /// --format wins over the file's extension, which wins over svg.
+    func chosenFormat() throws -> Format {
+        let there = Format.allCases.map(\.rawValue).joined(separator: ", ")
+        if let format {
+            if let known = Format(rawValue: format) { return known }
+            if Format.later.contains(format) {
+                throw ValidationError("--format \(format) comes later; there are: \(there)")
+            }
+            throw ValidationError("--format: '\(format)' is none of \(there)")
+        }
+        let name = output?.split(separator: "/").last ?? ""
+        guard let dot = name.lastIndex(of: ".") else { return .svg }
+        switch name[name.index(after: dot)...].lowercased() {
+        case "json": return .json
+        case "folded", "collapsed", "txt": return .folded
+        case "html", "htm", "pb", "gz", "pprof", "speedscope":
+            throw ValidationError("the format of '\(name)' comes later; there are: \(there) (--format)")
+        default: return .svg
+        }
+    }
+
+    func run() async throws {
+        let format = try chosenFormat()
+        try await reporting { () async throws(Failure) in
+            let range = try asked(time)
+            var request = QueryRequest(.flamegraph)
+            selection.add(to: &request)
+            request.add(range)
+            request.add("format", format.rawValue)
+            if threads { request.add("threads", "true") }
+            if let value { request.add("value", value.rawValue) }
+            if plain { request.add("plain", "true") }
+            let bytes = try await server.client().bytes(request)
+            if let output, output != "-" {
+                try writeFile(bytes, to: output)
+                Terminal.standardError.writeLine("wrote \(output) (\(grouped(bytes.count)) bytes)")
+            } else if format == .svg, output == nil, Terminal.standardOutput.isTerminal {
+                let name = pictureName(services: selection.service, end: range.end)
+                try writeFile(bytes, to: name)
+                Terminal.standardOutput.writeLine(name)
+            } else {
+                try Terminal.standardOutput.writeForeign(bytes)
+            }
+        }
+    }
+}
+
+/// `flamegraph-SERVICE-TIME.svg`: letters, digits, '.', '_', '-' of the service stay, `all` stands for no service.
+func pictureName(services: [String], end: Timestamp) -> String {
+    let word = services.joined(separator: "+").map { character -> Character in
+        character.isASCII && (character.isLetter || character.isNumber || "._+-".contains(character)) ? character : "_"
+    }
+    let service = services.isEmpty ? "all" : String(word.prefix(100))
+    let time = TimeText.compact(end)
+    return "flamegraph-\(service)-\(time).svg"
+}

@@ -1,0 +1,108 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Glibc
+internal import Profiles
+internal import QueryAPI
+
+/// Where to ask, and how long to wait.
+struct ServerOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("The aggregator's URL (else PERF_SERVER, else http://127.0.0.1:7172).", valueName: "url"))
+    var server: String?
+
+    @Option(help: ArgumentHelp("How long to wait for an answer, as in 30s or 2m.", valueName: "span"))
+    var timeout = "60s"
+
+    func validate() throws {
+        if TimeExpression.span(timeout) == nil {
+            throw ValidationError("--timeout: '\(timeout)' is not a span of time; expected one as in 30s or 2m")
+        }
+    }
+
+    /// Throws what is wrong with the URL, in whichever place it stands.
+    func client() throws(Failure) -> QueryClient {
+        let environment = ProcessInfo.processInfo.environment["PERF_SERVER"].flatMap { $0.isEmpty ? nil : $0 }
+        do {
+            var client = QueryClient(server: try ServerURL(server ?? environment ?? ServerURL.standard))
+            if let span = TimeExpression.span(timeout) { client.answerTimeout = .nanoseconds(span) }
+            return client
+        } catch {
+            throw Failure(error.description, code: .usage)
+        }
+    }
+}
+
+/// Which time a question is about.
+struct TimeOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("The time up to now, as in 90s, 15m, 2h, 7d (15m unless --from or --to).", valueName: "span")
+    )
+    var since: String?
+
+    // Unconditional, so that `--from -30m` is a value and not a flag.
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Start: RFC 3339, a time ago as in -30m, or now.", valueName: "time"))
+    var from: String?
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("End, likewise (now unless given).", valueName: "time"))
+    var to: String?
+
+    func validate() throws {
+        do {
+            _ = try range(now: currentTime())
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+
+    func range(now: Timestamp) throws(AskedTimeError) -> TimeRange {
+        try askedRange(since: since, from: from, to: to, now: now)
+    }
+}
+
+/// Which samples a question is about.
+struct SelectionOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Only this service; may stand several times. '*' matches anything, a leading '!' negates.",
+            valueName: "name"))
+    var service: [String] = []
+
+    @Option(help: ArgumentHelp("Only this host, likewise.", valueName: "name"))
+    var host: [String] = []
+
+    @Option(help: ArgumentHelp("Only this process, by the name of its main thread, likewise.", valueName: "name"))
+    var process: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Only this thread, likewise; digits count as one (worker-17 is worker-#).", valueName: "name"))
+    var thread: [String] = []
+
+    @Option(help: ArgumentHelp("What was measured (cpu unless given); see 'perf-query types'.", valueName: "type"))
+    var type: [String] = []
+
+    func validate() throws {
+        for (flag, values) in [
+            ("--service", service), ("--host", host), ("--process", process), ("--thread", thread), ("--type", type),
+        ] where values.contains(where: { $0.isEmpty || $0 == "!" }) {
+            throw ValidationError("\(flag) needs a name or a pattern, not an empty one")
+        }
+    }
+
+    func add(to request: inout QueryRequest) {
+        for value in service { request.add("service", value) }
+        for value in host { request.add("host", value) }
+        for value in process { request.add("process", value) }
+        for value in thread { request.add("thread", value) }
+        for value in type { request.add("type", value) }
+    }
+}
+
+/// The wall clock.
+func currentTime() -> Timestamp {
+    var now = timespec()
+    _ = unsafe clock_gettime(CLOCK_REALTIME, &now)
+    return Timestamp(seconds: Int64(now.tv_sec)) + Int64(now.tv_nsec)
+}

@@ -1,0 +1,75 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// A server on loopback that stands in for an aggregator: it gives the answer that was prepared for a path, and
+/// remembers what was asked.
+final class AnsweringServer: Sendable {
+    struct Answer: Sendable {
+        var status: Int
+        var body: String
+    }
+
+    private let channel: any Channel
+    private let log: URILog
+    let port: Int
+
+    /// `answers` by the path's last part, as `top`; others get 404 `no_data` with two names nearby.
+    init(_ answers: [String: Answer]) async throws {
+        let log = URILog()
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+                    try channel.pipeline.syncOperations.addHandler(AnswerHandler(answers: answers, log: log))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        self.log = log
+        port = channel.localAddress?.port ?? 0
+    }
+
+    var url: String { "http://127.0.0.1:\(port)" }
+    var uris: [String] { log.uris.withLock { $0 } }
+
+    deinit { channel.close(promise: nil) }
+}
+
+private final class URILog: Sendable {
+    let uris = Mutex<[String]>([])
+}
+
+private final class AnswerHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let answers: [String: AnsweringServer.Answer]
+    private let log: URILog
+    private var uri = ""
+
+    init(answers: [String: AnsweringServer.Answer], log: URILog) {
+        self.answers = answers
+        self.log = log
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): uri = head.uri
+        case .body: break
+        case .end:
+            log.uris.withLock { $0.append(uri) }
+            let path = uri.prefix { $0 != "?" }
+            let name = path.split(separator: "/").last.map(String.init) ?? ""
+            let none = #"{"error":{"code":"no_data","message":"no samples match","nearby":["web","api"]}}"#
+            let answer = answers[name] ?? AnsweringServer.Answer(status: 404, body: none)
+            let body = ByteBuffer(string: answer.body)
+            let head = HTTPResponseHead(
+                version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status),
+                headers: ["Content-Length": String(body.readableBytes)])
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        }
+    }
+}

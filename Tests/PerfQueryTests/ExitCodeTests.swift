@@ -1,0 +1,101 @@
+import Testing
+
+@Test(
+    arguments: [
+        (["diff"], "'diff' comes later; there are: flamegraph, top, services, hosts, labels, types, agents"),
+        (["compare-hosts", "--service", "x"], "'compare-hosts' comes later"),
+        (["regressions"], "'regressions' comes later"),
+        (["timeline"], "'timeline' comes later"),
+        (["profile"], "'profile' comes later"),
+        (["export"], "'export' comes later"),
+        (["import", "x"], "'import' comes later"),
+        (["top", "--frame", "x"], "--frame comes later"),
+        (["top", "--frame=x"], "--frame comes later"),
+        (["top", "--version", "2.1"], "--version comes later"),
+        (["flamegraph", "--version=2.1"], "--version comes later"),
+        (["services", "--label", "a=b"], "--label comes later"),
+        (["top", "--callers-of", "f"], "--callers-of comes later"),
+        (
+            ["top", "--by", "line"],
+            "--by line comes later; there are: function, module, thread, process, host, service"
+        ),
+        (["top", "--by", "label:zone"], "--by label:zone comes later"),
+        (["top", "--by", "x"], "--by: 'x' is none of"),
+        (["top", "--limit", "0"], "--limit must be 1 to 100000"),
+        (["top", "--sort", "x"], "--sort"),
+        (["top", "--since", "5x"], "--since: '5x' is not a span of time"),
+        (["top", "--since", "5m", "--from", "-1h"], "not both"),
+        (["top", "--from", "now", "--to", "-1h"], "must lie before --to"),
+        (["top", "--service", ""], "--service needs a name"),
+        (["top", "--timeout", "x"], "--timeout"),
+        (["flamegraph", "--format", "html"], "--format html comes later; there are: svg, folded, json"),
+        (["flamegraph", "--format", "png"], "--format: 'png' is none of svg, folded, json"),
+        (["flamegraph", "--output", "x.html"], "the format of 'x.html' comes later"),
+        (["flamegraph", "--plain"], "--plain is for --format folded"),
+        (["nonsense"], "Unexpected argument 'nonsense'"),
+        (["top", "--nonsense"], "Unknown option '--nonsense'"),
+        (["top", "--server", "https://x"], "https comes later"),
+        (["top", "--server", "localhost:7172"], "it must begin with http://"),
+    ] as [([String], String)])
+func `bad usage ends with 64 and one clear message`(arguments: [String], message: String) async throws {
+    let run = try await ProgramRun.perfQuery(arguments)
+    #expect(run.status == 64)
+    #expect(run.output == "")
+    #expect(run.errors.contains(message), "\(run.errors)")
+}
+
+@Test func `an aggregator that can't be reached ends with 1 and is named`() async throws {
+    let run = try await ProgramRun.perfQuery(["services"], environment: ["PERF_SERVER": "http://127.0.0.1:1"])
+    #expect(run.status == 1)
+    #expect(run.output == "")
+    #expect(run.errors.contains("can't reach the aggregator at http://127.0.0.1:1: connection refused"))
+    #expect(run.errors.contains("--server or PERF_SERVER"))
+}
+
+@Test func `a flag wins over the environment`() async throws {
+    let run = try await ProgramRun.perfQuery(
+        ["services", "--server", "http://127.0.0.1:2"], environment: ["PERF_SERVER": "http://127.0.0.1:1"])
+    #expect(run.errors.contains("http://127.0.0.1:2"))
+}
+
+@Test(arguments: ["flamegraph", "top", "services", "hosts", "labels", "types", "agents"])
+func `no data ends with 2 and says what there is`(verb: String) async throws {
+    let server = try await AnsweringServer([:])
+    let run = try await ProgramRun.perfQuery([verb, "--server", server.url])
+    #expect(run.status == 2)
+    #expect(run.output == "")
+    #expect(run.errors == "perf-query: no samples match; there is: web, api\n")
+}
+
+@Test(arguments: [
+    ("bad_request", 400, Int32(64)), ("internal", 500, 1), ("unavailable", 503, 1),
+])
+func `an aggregator's refusal is passed on`(code: String, status: Int, expected: Int32) async throws {
+    let body = #"{"error":{"code":"\#(code)","message":"because"}}"#
+    let server = try await AnsweringServer(["top": .init(status: status, body: body)])
+    let run = try await ProgramRun.perfQuery(["top", "--server", server.url])
+    #expect(run.status == expected)
+    #expect(run.errors.contains("answers \(status) (\(code)): because"))
+}
+
+@Test(arguments: ["{}", "[]", "", "{\"rows\":1}", "<html></html>"])
+func `an answer that is not the one asked for ends with 1`(body: String) async throws {
+    let server = try await AnsweringServer(["top": .init(status: 200, body: body)])
+    let run = try await ProgramRun.perfQuery(["top", "--json", "--server", server.url])
+    #expect(run.status == 1)
+    #expect(run.output == "")
+    #expect(run.errors.contains("not as an aggregator does"), "\(run.errors)")
+}
+
+@Test(arguments: ["flamegraph", "top", "services", "hosts", "labels", "types", "agents"])
+func `help of each verb holds two examples`(verb: String) async throws {
+    let run = try await ProgramRun.perfQuery([verb, "--help"])
+    #expect(run.status == 0)
+    #expect(run.output.split(separator: "\n").count { $0.hasPrefix("  perf-query \(verb)") } == 2, "\(run.output)")
+}
+
+@Test func `the version is printed`() async throws {
+    let run = try await ProgramRun.perfQuery(["--version"])
+    #expect(run.status == 0)
+    #expect(run.output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil)
+}
