@@ -114,8 +114,6 @@ let package = Package(
         library(
             "ProfileStore",
             ["Profiles", "WireProtocol", "Analysis", "Patterns", "Compression", "ByteCoding", "SymbolTables", sqlite]),
-        library("QueryAPI", ["Profiles", nioCore, nioPosix, nioHTTP1]),
-            ["Profiles", "WireProtocol", "Analysis", "Compression", "ByteCoding", "SymbolTables", sqlite, crypto]),
         library("QueryAPI", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         // Runtimes.
         library(
@@ -154,16 +152,10 @@ let package = Package(
                 "ProfilerAggregator", "ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Formats", "Settings",
                 nioCore, nioPosix, yaml,
             ]),
-        tests("PatternsTests", ["Patterns"]),
-        tests("AnalysisTests", ["Analysis", "Profiles", "Patterns"]),
-        tests("FormatsTests", ["Formats", "Analysis", "Profiles"]),
-        tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles"]),
-        tests("SettingsTests", ["Settings"]),
         .target(
             name: "SampleBuilder", dependencies: ["Profiles"], path: "Tests/SampleBuilder", swiftSettings: settings),
         tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
         tests("FormatsTests", ["Formats", "Analysis", "Profiles", "SampleBuilder"]),
         tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),
-    ]
     ] + fuzzTargets()
 )
