@@ -149,8 +149,8 @@ let package = Package(
         tests(
             "ProfilerAggregatorTests",
             [
-                "ProfilerAggregator", "ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Formats", "Settings",
-                nioCore, nioPosix, yaml,
+                "ProfilerAggregator", "ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Settings", "ByteCoding",
+                logging, yaml,
             ]),
         .target(
             name: "SampleBuilder", dependencies: ["Profiles"], path: "Tests/SampleBuilder", swiftSettings: settings),

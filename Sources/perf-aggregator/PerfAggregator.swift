@@ -1,6 +1,7 @@
 import ArgumentParser
 
 /// `perf-aggregator`: takes agents' batches, keeps them, and answers questions about them.
+@main
 struct PerfAggregator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "perf-aggregator",
@@ -16,19 +17,22 @@ struct PerfAggregator: AsyncParsableCommand {
 /// Verbs that come later; they say so instead of being unknown.
 enum Later {
     struct Export: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "export", abstract: "Comes later.", shouldDisplay: false)
+        static let configuration = CommandConfiguration(
+            commandName: "export", abstract: "Comes later.", shouldDisplay: false)
         @Argument(parsing: .allUnrecognized) var rest: [String] = []
         func run() throws { throw refusal("export") }
     }
 
     struct Import: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "import", abstract: "Comes later.", shouldDisplay: false)
+        static let configuration = CommandConfiguration(
+            commandName: "import", abstract: "Comes later.", shouldDisplay: false)
         @Argument(parsing: .allUnrecognized) var rest: [String] = []
         func run() throws { throw refusal("import") }
     }
 
     struct Backup: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "backup", abstract: "Comes later.", shouldDisplay: false)
+        static let configuration = CommandConfiguration(
+            commandName: "backup", abstract: "Comes later.", shouldDisplay: false)
         @Argument(parsing: .allUnrecognized) var rest: [String] = []
         func run() throws { throw refusal("backup") }
     }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Dispatch
+@preconcurrency import Dispatch
 import Foundation
 import Logging
 import ProfilerAggregator
@@ -74,7 +74,7 @@ final class StopSignals: Sendable {
         let (stream, continuation) = AsyncStream<Void>.makeStream()
         self.stream = stream
         sources = [SIGTERM, SIGINT].map { number in
-            unsafe signal(number, SIG_IGN)
+            signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler { continuation.yield() }
             source.resume()

@@ -17,7 +17,7 @@ struct Question: Equatable {
     var selection = Selection()
     var asked: TimeRange
     var dimension = Dimension.function
-    var order = RankingOrder.self
+    var order = RankingOrder.`self`
     var limit = 20
     var format = Format.svg
     var withThreads = false
@@ -116,7 +116,7 @@ struct Question: Equatable {
             selection.type = type
         }
         dimension = try word("by", Dimension.function)
-        order = try word("sort", RankingOrder.self)
+        order = try word("sort", RankingOrder.`self`)
         format = try word("format", Format.svg)
         if given["value"] != nil { measure = try word("value", Measure.samples) }
         withThreads = try flag("threads")

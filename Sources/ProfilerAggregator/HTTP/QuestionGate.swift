@@ -5,7 +5,7 @@ import Synchronization
 final class QuestionGate: Sendable {
     private struct State {
         var working = 0
-        var waiting: [CheckedContinuation<Void?, Never>] = []
+        var waiting: [CheckedContinuation<Bool, Never>] = []
     }
 
     private let state = Mutex(State())
@@ -18,17 +18,17 @@ final class QuestionGate: Sendable {
     }
 
     func run<Success>(_ body: () async throws(APIError) -> Success) async throws(APIError) -> Success {
-        let mayEnter = await withCheckedContinuation { (continuation: CheckedContinuation<Void?, Never>) in
+        let mayEnter = await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
             enter(continuation)
         }
-        guard mayEnter != nil else {
+        guard mayEnter else {
             throw APIError(.unavailable, "too many questions at once; ask again in a few seconds")
         }
         defer { leave() }
         return try await body()
     }
 
-    private func enter(_ continuation: CheckedContinuation<Void?, Never>) {
+    private func enter(_ continuation: CheckedContinuation<Bool, Never>) {
         enum Place { case now, never, later }
         let place = state.withLock { state -> Place in
             if state.working < maximumWorking {
@@ -40,20 +40,20 @@ final class QuestionGate: Sendable {
             return .later
         }
         switch place {
-        case .now: continuation.resume(returning: ())
-        case .never: continuation.resume(returning: nil)
+        case .now: continuation.resume(returning: true)
+        case .never: continuation.resume(returning: false)
         case .later: break
         }
     }
 
     private func leave() {
-        let next = state.withLock { state -> CheckedContinuation<Void?, Never>? in
+        let next = state.withLock { state -> CheckedContinuation<Bool, Never>? in
             if state.waiting.isEmpty {
                 state.working -= 1
                 return nil
             }
             return state.waiting.removeFirst()
         }
-        next?.resume(returning: ())
+        next?.resume(returning: true)
     }
 }
