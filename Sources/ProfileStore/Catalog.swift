@@ -57,8 +57,10 @@ final class Catalog: Sendable {
         let lastWindow = accounts.values.map(\.lastWindowEnd).max() ?? Int64.min
         try file.write("retiring a file") { database in
             guard
-                try !(Bool.fetchOne(
-                    database, sql: "SELECT EXISTS (SELECT 1 FROM retired WHERE name = ?)", arguments: [name.fileName])
+                try
+                    !(Bool.fetchOne(
+                        database, sql: "SELECT EXISTS (SELECT 1 FROM retired WHERE name = ?)",
+                        arguments: [name.fileName])
                     ?? false)
             else { return }
             try database.execute(

@@ -23,8 +23,9 @@ final class QueryBudget: Sendable {
         if isCancelled { throw .cancelled }
         if total > maximumRows { throw .tooLarge(what: "rows", limit: maximumRows) }
         if start.duration(to: .now) > timeLimit {
-            throw .deadlineExceeded(seconds: Double(timeLimit.components.seconds)
-                + Double(timeLimit.components.attoseconds) / 1e18)
+            throw .deadlineExceeded(
+                seconds: Double(timeLimit.components.seconds)
+                    + Double(timeLimit.components.attoseconds) / 1e18)
         }
     }
 }

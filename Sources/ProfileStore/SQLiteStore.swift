@@ -1,6 +1,6 @@
+import Dispatch
 public import Profiles
 public import SymbolTables
-import Dispatch
 import Synchronization
 import WireProtocol
 

@@ -24,7 +24,9 @@ struct Check: ParsableCommand {
         }
         for line in report.contents { print(line) }
         for problem in report.problems { print("PROBLEM \(problem)") }
-        print(report.problems.isEmpty ? "the store is sound" : "the store is not sound: \(report.problems.count) problems")
+        print(
+            report.problems.isEmpty ? "the store is sound" : "the store is not sound: \(report.problems.count) problems"
+        )
         if !report.problems.isEmpty { throw ExitCode(1) }
     }
 }

@@ -11,7 +11,8 @@ struct PerfAggregator: AsyncParsableCommand {
               perf-aggregator serve --data /var/lib/perf-fleet/aggregator
               perf-aggregator check --data /var/lib/perf-fleet/aggregator
             """,
-        version: "0.1.0", subcommands: [Serve.self, Check.self, Later.Export.self, Later.Import.self, Later.Backup.self])
+        version: "0.1.0",
+        subcommands: [Serve.self, Check.self, Later.Export.self, Later.Import.self, Later.Backup.self])
 }
 
 /// Verbs that come later; they say so instead of being unknown.

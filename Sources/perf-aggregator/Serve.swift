@@ -1,9 +1,10 @@
 import ArgumentParser
-@preconcurrency import Dispatch
+import Dispatch
 import Foundation
 import Logging
 import ProfilerAggregator
 import Settings
+import Synchronization
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,13 +18,15 @@ struct Serve: AsyncParsableCommand {
               perf-aggregator serve --config /etc/perf-fleet/aggregator.yaml --listen-http 127.0.0.1:0
             """)
 
-    @Option(help: "Configuration file (YAML). Default: PERF_AGGREGATOR_CONFIG, else \(AggregatorSettings.standardPath).")
+    @Option(
+        help: "Configuration file (YAML). Default: PERF_AGGREGATOR_CONFIG, else \(AggregatorSettings.standardPath).")
     var config: String?
     @Option(help: "Directory of the store; made with mode 0700 where it is not there.")
     var data: String?
     @Option(help: ArgumentHelp("Address for agents (127.0.0.1:7171); port 0 picks a free one.", valueName: "addr:port"))
     var listenAgents: String?
-    @Option(help: ArgumentHelp("Address for questions (127.0.0.1:7172); port 0 picks a free one.", valueName: "addr:port"))
+    @Option(
+        help: ArgumentHelp("Address for questions (127.0.0.1:7172); port 0 picks a free one.", valueName: "addr:port"))
     var listenHttp: String?
     @Flag(help: "Reads the configuration, says whether it can be used, and ends.")
     var checkConfig = false
@@ -68,18 +71,20 @@ func failure(_ message: String) -> ExitCode {
 /// SIGTERM and SIGINT, from its making on.
 final class StopSignals: Sendable {
     private let stream: AsyncStream<Void>
-    private let sources: [any DispatchSourceSignal]
+    /// Kept for as long as they are to report.
+    private let sources: Mutex<[any DispatchSourceSignal]>
 
     init() {
         let (stream, continuation) = AsyncStream<Void>.makeStream()
         self.stream = stream
-        sources = [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { continuation.yield() }
-            source.resume()
-            return source
-        }
+        sources = Mutex(
+            [SIGTERM, SIGINT].map { number in
+                signal(number, SIG_IGN)
+                let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+                source.setEventHandler { continuation.yield() }
+                source.resume()
+                return source
+            })
     }
 
     /// Returns at the first of them.

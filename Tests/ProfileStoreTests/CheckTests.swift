@@ -1,8 +1,9 @@
-@testable import ProfileStore
 import GRDB
 import Profiles
 import Synchronization
 import Testing
+
+@testable import ProfileStore
 
 @Suite struct CheckTests {
     @Test func `a sound store is said to be sound`() async throws {

@@ -1,7 +1,8 @@
-@testable import ProfileStore
 import Profiles
 import SymbolTables
 import Testing
+
+@testable import ProfileStore
 
 @Suite struct CodingTests {
     @Test func `a block reads back as it was written, and its truncations and flipped bits never crash`() throws {
@@ -17,7 +18,7 @@ import Testing
                 SliceHead(
                     host: UInt32(slice % 3), series: UInt32(slice / 3),
                     window: TimeRange(
-                        start: Timestamp(nanoseconds: Int64.random(in: 0 ... 1 << 60, using: &generator)),
+                        start: Timestamp(nanoseconds: Int64.random(in: 0...1 << 60, using: &generator)),
                         end: Timestamp(nanoseconds: 1 << 61)),
                     samplesPerSecond: 99.5, quality: StackQuality(whole: 3, cut: nil, broken: UInt64.max),
                     rows: nodes.count, samples: stacks.sampleCount, weight: stacks.totalWeight), stacks)
@@ -26,7 +27,9 @@ import Testing
         let rows = block.encodedRows
         #expect(try Block.decodeHeads(heads) == block.heads)
         #expect(try Block(heads: block.heads, rows: rows, nodeLimit: 1000) == block)
-        for length in 0..<heads.count { #expect(throws: (any Error).self) { try Block.decodeHeads(Array(heads[..<length])) } }
+        for length in 0..<heads.count {
+            #expect(throws: (any Error).self) { try Block.decodeHeads(Array(heads[..<length])) }
+        }
         for length in 0..<rows.count {
             #expect(throws: (any Error).self) {
                 try Block(heads: block.heads, rows: Array(rows[..<length]), nodeLimit: 1000)
@@ -34,14 +37,17 @@ import Testing
         }
         for _ in 0..<2000 {
             var damaged = rows
-            damaged[Int.random(in: 0..<rows.count, using: &generator)] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+            damaged[Int.random(in: 0..<rows.count, using: &generator)] ^=
+                1 << UInt8.random(in: 0..<8, using: &generator)
             if let read = try? Block(heads: block.heads, rows: damaged, nodeLimit: 1000) {
                 #expect(read.nodes.allSatisfy { $0 < 1000 })
             }
             var damagedHeads = heads
             damagedHeads[Int.random(in: 0..<heads.count, using: &generator)] ^=
                 1 << UInt8.random(in: 0..<8, using: &generator)
-            if let read = try? Block.decodeHeads(damagedHeads) { _ = try? Block(heads: read, rows: rows, nodeLimit: 1000) }
+            if let read = try? Block.decodeHeads(damagedHeads) {
+                _ = try? Block(heads: read, rows: rows, nodeLimit: 1000)
+            }
         }
     }
 

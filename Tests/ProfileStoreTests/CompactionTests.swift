@@ -1,8 +1,9 @@
 import GRDB
-@testable import ProfileStore
 import Profiles
 import Synchronization
 import Testing
+
+@testable import ProfileStore
 
 @Suite struct CompactionTests {
     /// Three agents, four minutes, so that several minutes close.

@@ -1,8 +1,9 @@
-@testable import ProfileStore
 import Foundation
 import Profiles
 import Testing
 import WireProtocol
+
+@testable import ProfileStore
 
 @Suite struct RetentionTests {
     private let day: Int64 = 86_400_000_000_000
@@ -29,9 +30,11 @@ import WireProtocol
         #expect(await store.lastStoredSequence(agent: agent.id, epoch: agent.epoch) == 2)
         #expect(try await store.agents().map(\.stored) == [160])
         #expect(await store.append([old]) == [.expired])
-        #expect(facts(try await store.samples(
-            SampleQuery(selection: Selection(), range: TimeRange(start: morning, end: morning + 20 * day)))) ==
-            (try facts(of: [new])))
+        #expect(
+            facts(
+                try await store.samples(
+                    SampleQuery(selection: Selection(), range: TimeRange(start: morning, end: morning + 20 * day))))
+                == (try facts(of: [new])))
     }
 
     @Test func `a file is closed at an eighth of the limit, and the oldest go when all are too large`() async throws {

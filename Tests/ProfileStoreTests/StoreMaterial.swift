@@ -1,6 +1,6 @@
 import Foundation
-import Profiles
 import ProfileStore
+import Profiles
 import Synchronization
 import WireProtocol
 
@@ -101,7 +101,7 @@ struct TestAgent {
                         service: service, version: "1", labels: [Label(name: "zone", value: "a")], type: .cpu),
                     samplesPerSecond: 100,
                     stacks: StackCounts(
-                        nodes: nodes, counts: nodes.map { rows[$0]!.0 }, weights: nodes.map { rows[$0]!.1 }),
+                        nodes: nodes, counts: nodes.map { rows[$0]?.0 ?? 0 }, weights: nodes.map { rows[$0]?.1 ?? 0 }),
                     quality: StackQuality(whole: nil, cut: 0, broken: nil)))
         }
         sequence += 1
@@ -132,7 +132,8 @@ func facts(_ answer: SampleAnswer) -> [String: [UInt64]] {
                 let module = frame.module == Frame.none ? "" : set.stacks.modules[Int(frame.module)].name
                 return "\(frame.kind):\(name):\(module):\(frame.address)"
             }
-            let name = "\(host.agent) \(host.name) \(key) \(slice.window.start.nanoseconds) \(slice.quality) "
+            let name =
+                "\(host.agent) \(host.name) \(key) \(slice.window.start.nanoseconds) \(slice.quality) "
                 + stack.joined(separator: ";")
             let value = facts[name] ?? [0, 0]
             facts[name] = [value[0] + slice.stacks.counts[index], value[1] + slice.stacks.weights[index]]

@@ -1,8 +1,9 @@
 import ProfileStore
 import Profiles
-@testable import ProfilerAggregator
 import Testing
 import WireProtocol
+
+@testable import ProfilerAggregator
 
 @Suite struct AgentConnectionTests {
     private let now = ContinuousClock.now
@@ -147,7 +148,8 @@ import WireProtocol
             flooding.handle(.bytes(buffered: 1 << 20), at: now).map(\.word) == ["send Goodbye protocolError", "close"])
     }
 
-    @Test func `in every history each batch is answered at most once and in order, and nothing follows a close`() throws {
+    @Test func `in every history each batch is answered at most once and in order, and nothing follows a close`() throws
+    {
         var generator = SystemRandomNumberGenerator()
         let batches = try (1...12).map { try batch(sequence: $0) }
         for _ in 0..<300 {

@@ -2,9 +2,10 @@ import Foundation
 import Glibc
 import Logging
 import Profiles
-@testable import ProfilerAggregator
 import Settings
 import WireProtocol
+
+@testable import ProfilerAggregator
 
 /// An aggregator in this process, on free ports, over a directory of its own.
 final class LiveServer: Sendable {
@@ -118,7 +119,7 @@ final class RawConnection {
         var sent = 0
         while sent < bytes.count {
             let part = Array(bytes[sent...])
-            let count = unsafe Glibc.send(descriptor, part, part.count, Int32(MSG_NOSIGNAL.rawValue))
+            let count = unsafe Glibc.send(descriptor, part, part.count, Int32(MSG_NOSIGNAL))
             guard count > 0 else { throw Failure(what: "send: \(errno)") }
             sent += count
         }

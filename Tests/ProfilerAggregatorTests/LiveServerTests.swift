@@ -1,12 +1,15 @@
 import ByteCoding
 import Foundation
+import FoundationXML
+import Logging
 import Profiles
-@testable import ProfilerAggregator
 import Settings
 import SymbolTables
 import Testing
 import WireProtocol
 import Yams
+
+@testable import ProfilerAggregator
 
 /// One server at a time: they share two cores.
 @Suite(.serialized) struct LiveServerTests {
@@ -104,7 +107,8 @@ import Yams
         let second = try await LiveServer(directory: first.directory)
         let next = second.addresses.agents.port
         try await onThread {
-            #expect(try RawConnection(port: next).greet().lastStoredSequence == 1)
+            let welcome = try RawConnection(port: next).greet()
+            #expect(welcome.lastStoredSequence == 1)
         }
         try await second.stop()
         let report = try checkStore(directory: first.directory)
@@ -134,10 +138,14 @@ import Yams
                 ("malformed protobuf", greeting + noProtobuf, .protocolError),
                 ("a batch before Hello", good, .protocolError),
                 ("an unknown version", try Message.hello(hello(versions: [77])).encoded(), .unsupportedVersion),
-                ("a table nobody asked for",
-                    greeting + (try Message.symbolTable(
-                        SymbolTableChunk(module: testModule, totalBytes: 1, offset: 0, data: [1])).encoded()),
-                    .protocolError),
+                (
+                    "a table nobody asked for",
+                    greeting
+                        + (try Message.symbolTable(
+                            SymbolTableChunk(module: testModule, totalBytes: 1, offset: 0, data: [1])
+                        ).encoded()),
+                    .protocolError
+                ),
             ]
             for (what, bytes, reason) in cases {
                 let connection = try RawConnection(port: port)
@@ -196,9 +204,12 @@ import Yams
                 state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
                 return Int(state >> 33) % bound
             }
-            let stream = try Message.hello(hello()).encoded() + Message.batch(batch(sequence: 1)).encoded()
-                + Message.batch(batch(sequence: 2)).encoded() + Message.goodbye(
-                    Goodbye(reason: .stopping, detail: "done")).encoded()
+            let stream =
+                try Message.hello(hello()).encoded() + Message.batch(batch(sequence: 1)).encoded()
+                + Message.batch(batch(sequence: 2)).encoded()
+                + Message.goodbye(
+                    Goodbye(reason: .stopping, detail: "done")
+                ).encoded()
             for round in 0..<60 {
                 var damaged = stream
                 if round % 2 == 0 {
@@ -225,9 +236,10 @@ import Yams
         ] {
             settings.agentsAddress = HostAndPort(host: "127.0.0.1", port: agents)
             settings.httpAddress = HostAndPort(host: "127.0.0.1", port: http)
-            do {
-                try await Aggregator(settings: settings, logger: .init(label: "quiet") { _ in SwiftLogNoOpLogHandler() })
-                    .run(ready: { _ in }, until: {})
+            var quiet = Logger(label: "quiet")
+            quiet.logLevel = .critical
+            do throws(AggregatorError) {
+                try await Aggregator(settings: settings, logger: quiet).run(ready: { _ in }, until: {})
                 Issue.record("it ran")
             } catch {
                 #expect(error.description.contains("the port is in use by another program"))

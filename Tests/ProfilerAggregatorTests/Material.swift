@@ -1,5 +1,5 @@
-import Profiles
 import ProfileStore
+import Profiles
 import WireProtocol
 
 func identifier(_ number: UInt64) -> Identifier { Identifier(high: 5, low: number) }

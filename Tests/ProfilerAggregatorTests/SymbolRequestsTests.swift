@@ -1,6 +1,7 @@
 import Profiles
-@testable import ProfilerAggregator
 import Testing
+
+@testable import ProfilerAggregator
 
 @Suite struct SymbolRequestsTests {
     private let now = ContinuousClock.now

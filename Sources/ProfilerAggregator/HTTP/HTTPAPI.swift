@@ -45,7 +45,9 @@ final class HTTPAPI: Sendable {
                 await self.measured {
                     () async throws(APIError) in
                     let question = try Question(endpoint, parameters: try Self.parameters(request), now: self.now())
-                    return try await self.gate.run { () async throws(APIError) in try await self.service.answer(question) }
+                    return try await self.gate.run { () async throws(APIError) in
+                        try await self.service.answer(question)
+                    }
                 }
             }
         }

@@ -8,7 +8,8 @@ struct MetricsText {
     private(set) var text = ""
 
     mutating func add(
-        _ name: String, _ kind: Kind, _ help: String, _ values: [(labels: [(name: String, value: String)], value: Double)]
+        _ name: String, _ kind: Kind, _ help: String,
+        _ values: [(labels: [(name: String, value: String)], value: Double)]
     ) {
         text += "# HELP perf_aggregator_\(name) \(help)\n# TYPE perf_aggregator_\(name) \(kind.rawValue)\n"
         for (labels, value) in values {

@@ -54,7 +54,8 @@ struct Question: Equatable {
             guard known.contains(name) else {
                 let nearest = nearestName(to: name, among: known)
                 throw APIError(
-                    .badRequest, "\(name) is no parameter of \(endpoint.rawValue)", nearby: nearest.map { [$0] } ?? known)
+                    .badRequest, "\(name) is no parameter of \(endpoint.rawValue)",
+                    nearby: nearest.map { [$0] } ?? known)
             }
             guard value.utf8.count <= Self.maximumPatternBytes else {
                 throw APIError(.badRequest, "\(name): longer than \(Self.maximumPatternBytes) bytes")

@@ -148,7 +148,8 @@ struct AgentConnection {
                 let ours = WireLimits.versions.map(String.init).joined(separator: ", ")
                 return end(
                     .unsupportedVersion,
-                    "the agent speaks protocol versions \(theirs), this aggregator \(ours); upgrade the older of the two")
+                    "the agent speaks protocol versions \(theirs), this aggregator \(ours); upgrade the older of the two"
+                )
             }
             self.version = version
             phase = .welcoming(hello)
