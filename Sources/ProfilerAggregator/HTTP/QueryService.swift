@@ -1,0 +1,197 @@
+import Analysis
+import Dispatch
+import FlameGraphs
+import Formats
+import ProfileStore
+import Profiles
+import Settings
+import SymbolTables
+
+/// Answers questions: the store's samples, filtered, named, ranked or drawn, by the code that `perf-agent profile` uses.
+struct QueryService: Sendable {
+    struct Answer: Sendable {
+        var contentType: String
+        var bytes: [UInt8]
+        /// What a reader of the answer should know.
+        var note: String?
+    }
+
+    let store: any ProfileStore
+    let timeLimit: Duration
+    /// Ranking and drawing may take long; they get threads of their own, so that ingest has the others.
+    private let computing = DispatchQueue(label: "query.compute", attributes: .concurrent)
+
+    init(store: any ProfileStore, timeLimit: Duration) {
+        self.store = store
+        self.timeLimit = timeLimit
+    }
+
+    func answer(_ question: Question) async throws(APIError) -> Answer {
+        let needsStacks =
+            question.endpoint == .top && [.function, .line, .module, .process, .thread].contains(question.dimension)
+            || question.endpoint == .flamegraph || !question.selection.processes.isEmpty
+            || !question.selection.threads.isEmpty
+        var stored = try await samples(
+            question.selection, question.asked, detail: needsStacks ? .stacks : .totals)
+        let selection = question.selection
+        stored.samples = filter(stored.samples, by: selection)
+        guard !stored.samples.slices.isEmpty else { throw try await noData(question) }
+
+        var modules: [ModuleIdentity] = []
+        if question.endpoint == .top || question.endpoint == .flamegraph {
+            modules = stored.samples.stacks.modules.map(\.identity)
+        }
+        let tables: [ModuleIdentity: SymbolTable]
+        do { tables = try await store.symbolTables(for: modules) } catch { throw APIError(error) }
+        let answer = stored
+        return await withCheckedContinuation { continuation in
+            computing.async { continuation.resume(returning: Self.compute(question, answer, tables)) }
+        }
+    }
+
+    func agents() async throws(APIError) -> Answer {
+        let accounts: [AgentAccount]
+        do { accounts = try await store.agents() } catch { throw APIError(error) }
+        let rows = accounts.map { account in
+            var ledger = Ledger()
+            ledger.taken = account.taken
+            ledger.dropped = account.dropped
+            return AgentsAnswer.Row(
+                id: account.id, host: account.host, version: account.version, lastSeen: account.lastSeen,
+                rate: account.samplesPerSecond > 0 ? account.samplesPerSecond : nil,
+                samples: SampleAccount(ledger: ledger, stored: account.stored),
+                clockOffsetSeconds: Double(account.clockOffsetNanoseconds) / 1e9)
+        }
+        return Answer(contentType: "application/json", bytes: AgentsAnswer(agents: rows).json() + [0x0A])
+    }
+
+    private static func compute(
+        _ question: Question, _ stored: SampleAnswer, _ tables: [ModuleIdentity: SymbolTable]
+    ) -> Answer {
+        let profile = NamedProfile(
+            stored.samples, symbolizer: ModuleSymbolizer(tables: tables), range: stored.coveredRange)
+        var coverage = Coverage(of: profile, hostsSilent: stored.silentHosts.count, dropped: stored.dropped)
+        if stored.unreadableSamples > 0 { coverage.dropped["unreadable"] = stored.unreadableSamples }
+        func header() -> AnswerHeader { AnswerHeader(of: profile, asked: question.asked, coverage: coverage) }
+        func json(_ answer: some JSONAnswer) -> Answer {
+            Answer(contentType: "application/json", bytes: answer.json() + [0x0A])
+        }
+        switch question.endpoint {
+        case .top:
+            let ranking = profile.ranking(by: question.dimension, sort: question.order, limit: question.limit)
+            return json(TopAnswer(of: profile, ranking: ranking, asked: question.asked, coverage: coverage))
+        case .services:
+            return json(
+                ServicesAnswer(
+                    header: header(), rows: Inventory.services(stored.samples, range: stored.coveredRange)))
+        case .hosts:
+            return json(
+                HostsAnswer(header: header(), rows: Inventory.hosts(stored.samples, range: stored.coveredRange)))
+        case .labels:
+            return json(
+                LabelsAnswer(header: header(), rows: Inventory.labels(stored.samples, range: stored.coveredRange)))
+        case .types:
+            return json(
+                TypesAnswer(header: header(), rows: Inventory.types(stored.samples, range: stored.coveredRange)))
+        case .flamegraph:
+            switch question.format {
+            case .json:
+                let tree = profile.callTree(withThreads: question.withThreads)
+                return json(FlameGraphAnswer(header: header(), tree: tree))
+            case .folded:
+                let folded = Folded(
+                    of: profile, withThreads: question.withThreads, measure: question.measure,
+                    isPlain: question.isPlain)
+                return Answer(contentType: "text/plain; charset=utf-8", bytes: folded.bytes, note: folded.note)
+            case .svg:
+                let measure = question.measure ?? profile.naturalMeasure
+                let graph = FlameGraph(
+                    profile.callTree(withThreads: question.withThreads), measure: measure,
+                    unitName: profile.unitName(measure))
+                let services = question.selection.services.map { ($0.isNegated ? "!" : "") + $0.glob }
+                let svg = graph.svg(
+                    title: services.isEmpty ? "All services" : list(services), subtitle: subtitle(profile, coverage))
+                return Answer(contentType: "image/svg+xml", bytes: svg)
+            }
+        }
+    }
+
+    private static func subtitle(_ profile: NamedProfile, _ coverage: Coverage) -> String {
+        let hosts = coverage.hosts == 1 ? "1 host" : "\(coverage.hosts) hosts"
+        let dropped = coverage.dropped.values.reduce(0, &+)
+        return "\(profile.type.name), \(profile.sampleCount) samples of \(hosts), "
+            + "\(RFC3339.text(profile.range.start)) to \(RFC3339.text(profile.range.end))"
+            + (dropped > 0 ? ", \(dropped) samples dropped" : "")
+    }
+
+    private func samples(
+        _ selection: Selection, _ range: TimeRange, detail: SampleQuery.Detail
+    ) async throws(APIError) -> SampleAnswer {
+        do {
+            return try await store.samples(
+                SampleQuery(selection: selection, range: range, detail: detail, timeLimit: timeLimit))
+        } catch {
+            throw APIError(error)
+        }
+    }
+
+    /// Says what there is in place of what was asked for: the first field of the selection that nothing matches, and
+    /// the names that exist in it.
+    private func noData(_ question: Question) async throws(APIError) -> APIError {
+        let asked = question.selection
+        let all = try await samples(Selection(type: asked.type), question.asked, detail: .totals).samples
+        let range = "between \(RFC3339.text(question.asked.start)) and \(RFC3339.text(question.asked.end))"
+        guard !all.slices.isEmpty else {
+            let seen = ((try? await store.agents()) ?? []).map(\.lastSeen).max()
+            guard let seen else { return APIError(.noData, "nothing is stored yet: no agent has delivered a batch") }
+            return APIError(
+                .noData, "nothing is stored \(range); the last batch came at \(RFC3339.text(seen))")
+        }
+        let byService = filter(all, by: Selection(services: asked.services, type: asked.type))
+        if byService.slices.isEmpty {
+            return APIError(
+                .noData, "no samples of service \(words(asked.services)) \(range)",
+                nearby: nearest(asked.services, Inventory.services(all).map(\.name)))
+        }
+        let byHost = filter(
+            byService, by: Selection(services: asked.services, hosts: asked.hosts, type: asked.type))
+        if byHost.slices.isEmpty {
+            return APIError(
+                .noData, "no samples on host \(words(asked.hosts)) \(range)",
+                nearby: nearest(asked.hosts, Inventory.hosts(byService).map(\.name)))
+        }
+        var wide = asked
+        (wide.processes, wide.threads) = ([], [])
+        let stacks = try await samples(wide, question.asked, detail: .stacks).samples
+        let byProcess = filter(
+            stacks,
+            by: Selection(
+                services: asked.services, hosts: asked.hosts, processes: asked.processes, type: asked.type))
+        let isProcess = byProcess.slices.isEmpty
+        let names = elements(isProcess ? .process : .thread, of: isProcess ? stacks : byProcess)
+        let patterns = isProcess ? asked.processes : asked.threads
+        return APIError(
+            .noData, "no samples of \(isProcess ? "process" : "thread") \(words(patterns)) \(range)",
+            nearby: nearest(patterns, names))
+    }
+
+    private func elements(_ kind: Frame.Kind, of samples: SampleSet) -> [String] {
+        var names: Set<String> = []
+        for frame in samples.stacks.frames where frame.kind == kind && frame.name != Frame.none {
+            names.insert(samples.stacks.strings[Int(frame.name)])
+        }
+        return names.sorted()
+    }
+
+    private func words(_ patterns: [NamePattern]) -> String {
+        list(patterns.map { ($0.isNegated ? "!" : "") + $0.glob })
+    }
+
+    /// At most 20 names; the one that looks most like the first pattern first.
+    private func nearest(_ patterns: [NamePattern], _ names: [String]) -> [String] {
+        guard let glob = patterns.first?.glob, let best = nearestName(to: glob, among: names) else {
+            return Array(names.prefix(20))
+        }
+        return Array(([best] + names.filter { $0 != best }).prefix(20))
+    }
+}

@@ -1,0 +1,135 @@
+import Analysis
+import Formats
+import Profiles
+import Settings
+
+/// A question of the HTTP API, read from the parameters of its URI.
+struct Question: Equatable {
+    enum Endpoint: String, CaseIterable, Sendable {
+        case top, flamegraph, services, hosts, labels, types
+    }
+
+    enum Format: String, CaseIterable {
+        case svg, folded, json
+    }
+
+    var endpoint: Endpoint
+    var selection = Selection()
+    var asked: TimeRange
+    var dimension = Dimension.function
+    var order = RankingOrder.`self`
+    var limit = 20
+    var format = Format.svg
+    var withThreads = false
+    var measure: Measure?
+    var isPlain = false
+
+    static let defaultRange: Int64 = 15 * 60 * 1_000_000_000
+    static let maximumLimit = 10_000
+    private static let maximumPatterns = 100
+    private static let maximumPatternBytes = 1024
+    /// Of the selection; refused by their names until they are there.
+    private static let later = ["label", "frame", "version"]
+
+    /// Names of the parameters that an endpoint takes.
+    static func parameters(of endpoint: Endpoint) -> [String] {
+        let common = ["service", "host", "process", "thread", "type", "from", "to"]
+        return switch endpoint {
+        case .top: common + ["by", "sort", "limit"]
+        case .flamegraph: common + ["format", "threads", "value", "plain"]
+        case .services, .hosts, .labels, .types: common
+        }
+    }
+
+    init(
+        _ endpoint: Endpoint, parameters: [(name: String, value: String)], now: Timestamp
+    ) throws(APIError) {
+        self.endpoint = endpoint
+        let known = Self.parameters(of: endpoint)
+        var given: [String: [String]] = [:]
+        for (name, value) in parameters {
+            if Self.later.contains(name) {
+                throw APIError(.badRequest, "\(name): selecting by it comes later; there are \(list(known))")
+            }
+            guard known.contains(name) else {
+                let nearest = nearestName(to: name, among: known)
+                throw APIError(
+                    .badRequest, "\(name) is no parameter of \(endpoint.rawValue)",
+                    nearby: nearest.map { [$0] } ?? known)
+            }
+            guard value.utf8.count <= Self.maximumPatternBytes else {
+                throw APIError(.badRequest, "\(name): longer than \(Self.maximumPatternBytes) bytes")
+            }
+            given[name, default: []].append(value)
+        }
+        func patterns(_ name: String) throws(APIError) -> [NamePattern] {
+            let values = given[name] ?? []
+            guard values.count <= Self.maximumPatterns else {
+                throw APIError(.badRequest, "\(name): more than \(Self.maximumPatterns) patterns")
+            }
+            return values.map { NamePattern($0) }
+        }
+        func single(_ name: String) throws(APIError) -> String? {
+            let values = given[name] ?? []
+            guard values.count <= 1 else { throw APIError(.badRequest, "\(name): given \(values.count) times") }
+            return values.first
+        }
+        func word<Word: RawRepresentable & CaseIterable>(
+            _ name: String, _ fallback: Word
+        ) throws(APIError) -> Word where Word.RawValue == String {
+            guard let text = try single(name) else { return fallback }
+            guard let word = Word(rawValue: text) else {
+                throw APIError(
+                    .badRequest, "\(name): '\(text)' is not known", nearby: Word.allCases.map(\.rawValue))
+            }
+            return word
+        }
+        func flag(_ name: String) throws(APIError) -> Bool {
+            switch try single(name) {
+            case nil, "false", "0": return false
+            case "", "true", "1": return true
+            case let text?: throw APIError(.badRequest, "\(name): '\(text)' is neither true nor false")
+            }
+        }
+        func moment(_ name: String) throws(APIError) -> Timestamp? {
+            guard let text = try single(name) else { return nil }
+            guard let moment = RFC3339.timestamp(text) else {
+                throw APIError(
+                    .badRequest, "\(name): '\(text)' is no time as RFC 3339 writes it, such as \(RFC3339.text(now))")
+            }
+            return moment
+        }
+
+        let to = try moment("to") ?? now
+        let from = try moment("from") ?? (to + -Self.defaultRange)
+        guard from < to else {
+            throw APIError(.badRequest, "from (\(RFC3339.text(from))) is not before to (\(RFC3339.text(to)))")
+        }
+        asked = TimeRange(start: from, end: to)
+        selection = Selection(
+            services: try patterns("service"), hosts: try patterns("host"), processes: try patterns("process"),
+            threads: try patterns("thread"))
+        if let type = try single("type") {
+            guard ProfileType.available.contains(where: { $0.name == type }) else {
+                throw APIError(
+                    .badRequest, "type: '\(type)' can't be measured yet", nearby: ProfileType.available.map(\.name))
+            }
+            selection.type = type
+        }
+        dimension = try word("by", Dimension.function)
+        order = try word("sort", RankingOrder.`self`)
+        format = try word("format", Format.svg)
+        if given["value"] != nil { measure = try word("value", Measure.samples) }
+        withThreads = try flag("threads")
+        isPlain = try flag("plain")
+        if let text = try single("limit") {
+            guard let limit = Int(text), (1...Self.maximumLimit).contains(limit) else {
+                throw APIError(.badRequest, "limit: '\(text)' is not a number from 1 to \(Self.maximumLimit)")
+            }
+            self.limit = limit
+        }
+    }
+}
+
+/// Words in a sentence.
+func list(_ words: [String]) -> String { words.joined(separator: ", ") }

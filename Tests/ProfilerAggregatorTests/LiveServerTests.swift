@@ -1,0 +1,306 @@
+import ByteCoding
+import Foundation
+import FoundationXML
+import Logging
+import Profiles
+import Settings
+import SymbolTables
+import Testing
+import WireProtocol
+import Yams
+
+@testable import ProfilerAggregator
+
+/// One server at a time: they share two cores.
+@Suite(.serialized) struct LiveServerTests {
+    /// The start of a window that has just ended.
+    private static func recent(_ back: Int64 = 1) -> Timestamp {
+        let now = Int64(Date().timeIntervalSince1970)
+        return Timestamp(seconds: now / 10 * 10 - 10 * back)
+    }
+
+    @Test func `batches are acknowledged, counted once, asked symbols for, named and drawn`() async throws {
+        let server = try await LiveServer()
+        let port = server.addresses.agents.port
+        try await onThread {
+            let connection = try RawConnection(port: port)
+            #expect(try connection.greet().lastStoredSequence == 0)
+            for sequence in 1...3 {
+                let one = try batch(
+                    sequence: UInt64(sequence), at: Self.recent(Int64(5 - sequence)), taken: UInt64(sequence) * 60 + 5)
+                try connection.send(.batch(one))
+                try connection.send(.batch(one))
+            }
+            var acknowledged: UInt64 = 0
+            var isAsked = false
+            while acknowledged < 3 || !isAsked {
+                switch try connection.nextMessage() {
+                case .ack(let name)?: acknowledged = name.sequence
+                case .symbolsWanted(let modules)?:
+                    #expect(modules == [testModule])
+                    isAsked = true
+                case let other: throw RawConnection.Failure(what: "\(String(describing: other))")
+                }
+            }
+            var builder = SymbolTableBuilder(quality: .symbols, loadSegments: [])
+            for (name, start) in [("hot_function", UInt64(0x1000)), ("cool_function", 0x2000)] {
+                guard let index = builder.index(ofName: Array(name.utf8)) else { continue }
+                _ = builder.add(start, start + 0x1000, name: index)
+            }
+            let table = try builder.finish().encoded()
+            let half = table.count / 2
+            for part in [0..<half, half..<table.count] {
+                try connection.send(
+                    .symbolTable(
+                        SymbolTableChunk(
+                            module: testModule, totalBytes: UInt64(table.count), offset: UInt64(part.lowerBound),
+                            data: Array(table[part]))))
+            }
+            let again = try RawConnection(port: port)
+            #expect(try again.greet().lastStoredSequence == 3)
+        }
+        var folded = ""
+        for _ in 0..<100 where !folded.contains("hot_function") {
+            try await Task.sleep(for: .milliseconds(50))
+            folded = String(decoding: try await server.get("/api/v1/flamegraph?format=folded").body, as: UTF8.self)
+        }
+        #expect(
+            folded.split(separator: "\n") == [
+                "postgres;vfs_read_[k] 60", "web;cool_function 30", "web;hot_function 90",
+            ])
+        let threads = try await server.get("/api/v1/flamegraph?format=folded&threads=true&plain=true&service=db")
+        #expect(String(decoding: threads.body, as: UTF8.self) == "postgres;worker-#;vfs_read 60\n")
+        let svg = try await server.get("/api/v1/flamegraph?service=w*")
+        #expect(svg.type == "image/svg+xml")
+        #expect(String(decoding: svg.body, as: UTF8.self).contains("hot_function"))
+        #expect(XMLParser(data: Data(svg.body)).parse())
+
+        let top = try #require(
+            try JSONSerialization.jsonObject(with: Data(try await server.get("/api/v1/top?service=web").body))
+                as? [String: Any])
+        let rows = try #require(top["rows"] as? [[String: Any]])
+        #expect(rows.map { $0["name"] as? String } == ["hot_function", "cool_function"])
+        #expect(rows.first?["self"] as? Int == 900_000_000)
+        #expect(rows.first?["selfShare"] as? Double == 0.75)
+        // 0.9 s in three windows of 10 s.
+        #expect(abs((rows.first?["cores"] as? Double ?? 0) - 0.03) < 1e-9)
+
+        let agents = try #require(
+            try JSONSerialization.jsonObject(with: Data(try await server.get("/api/v1/agents").body)) as? [String: Any])
+        let samples = try #require((agents["agents"] as? [[String: Any]])?.first?["samples"] as? [String: Any])
+        #expect(samples["taken"] as? Int == 185)
+        #expect(samples["stored"] as? Int == 180)
+        #expect(samples["pending"] as? Int == 5)
+        try await server.stop()
+    }
+
+    @Test func `what was acknowledged is there when the server is started again`() async throws {
+        let first = try await LiveServer()
+        let port = first.addresses.agents.port
+        try await onThread {
+            let connection = try RawConnection(port: port)
+            _ = try connection.greet()
+            try connection.send(.batch(try batch(sequence: 1, at: Self.recent())))
+            while case .symbolsWanted? = try connection.nextMessage() {}
+        }
+        try await first.stop()
+        let second = try await LiveServer(directory: first.directory)
+        let next = second.addresses.agents.port
+        try await onThread {
+            let welcome = try RawConnection(port: next).greet()
+            #expect(welcome.lastStoredSequence == 1)
+        }
+        try await second.stop()
+        let report = try checkStore(directory: first.directory)
+        #expect(report.problems == [])
+    }
+
+    @Test func `rubbish ends its own connection with a reason, and nobody else notices`() async throws {
+        let server = try await LiveServer()
+        let port = server.addresses.agents.port
+        try await onThread {
+            let honest = try RawConnection(port: port)
+            _ = try honest.greet(agent: 9, epoch: 9)
+            let good = try Message.batch(try batch(sequence: 1)).encoded()
+            var flipped = good
+            flipped[40] ^= 1
+            var long = good
+            long.replaceSubrange(0..<4, with: [0xFF, 0xFF, 0xFF, 0x7F])
+            let greeting = try Message.hello(hello()).encoded()
+            var noProtobuf: [UInt8] = [4, 0, 0, 0, 3, 0, 0, 0]
+            let body: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF]
+            let sum = CRC32C.checksum(body, previous: CRC32C.checksum(noProtobuf))
+            noProtobuf += (0..<4).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) } + body
+            let cases: [(String, [UInt8], GoodbyeReason)] = [
+                ("HTTP", Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8), .protocolError),
+                ("a flipped bit", greeting + flipped, .protocolError),
+                ("a length over the limit", greeting + long, .protocolError),
+                ("malformed protobuf", greeting + noProtobuf, .protocolError),
+                ("a batch before Hello", good, .protocolError),
+                ("an unknown version", try Message.hello(hello(versions: [77])).encoded(), .unsupportedVersion),
+                (
+                    "a table nobody asked for",
+                    greeting
+                        + (try Message.symbolTable(
+                            SymbolTableChunk(module: testModule, totalBytes: 1, offset: 0, data: [1])
+                        ).encoded()),
+                    .protocolError
+                ),
+            ]
+            for (what, bytes, reason) in cases {
+                let connection = try RawConnection(port: port)
+                try connection.send(bytes)
+                var last: Message?
+                while let message = try connection.nextMessage() { last = message }
+                guard case .goodbye(let goodbye)? = last else {
+                    Issue.record("\(what): \(String(describing: last))")
+                    continue
+                }
+                #expect(goodbye.reason == reason, "\(what)")
+                #expect(!goodbye.detail.isEmpty)
+            }
+            // Content that can't be taken is refused by name, and the connection goes on.
+            var bomb = try batch(sequence: 1, at: Self.recent())
+            bomb.expandedBytes = 10
+            var wrongDigest = try batch(sequence: 2, at: Self.recent())
+            wrongDigest.body[wrongDigest.body.count - 1] ^= 1
+            let foreign = try batch(agent: 2, sequence: 3, at: Self.recent())
+            let old = try batch(sequence: 4, at: Timestamp(seconds: 1_000_000_000))
+            let future = try batch(sequence: 5, at: Self.recent(-100_000))
+            let connection = try RawConnection(port: port)
+            _ = try connection.greet()
+            for (batch, reason) in [
+                (bomb, RefusalReason.malformed), (wrongDigest, .malformed), (foreign, .foreign), (old, .expired),
+                (future, .future),
+            ] {
+                try connection.send(.batch(batch))
+                var answer = try connection.nextMessage()
+                while case .symbolsWanted? = answer { answer = try connection.nextMessage() }
+                guard case .refused(let refused)? = answer else {
+                    Issue.record("\(reason): \(String(describing: answer))")
+                    continue
+                }
+                #expect(refused.name == batch.name)
+                #expect(refused.reason == reason)
+                #expect(!refused.detail.isEmpty)
+            }
+            try honest.send(.batch(try batch(agent: 9, epoch: 9, sequence: 1, at: Self.recent())))
+            var answer = try honest.nextMessage()
+            while case .symbolsWanted? = answer { answer = try honest.nextMessage() }
+            guard case .ack(let name)? = answer else { Issue.record("\(String(describing: answer))"); return }
+            #expect(name.sequence == 1)
+        }
+        try await server.stop()
+    }
+
+    @Test func `streams with random damage never take the server down`() async throws {
+        let server = try await LiveServer()
+        let port = server.addresses.agents.port
+        let seed = ProcessInfo.processInfo.environment["TEST_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max)
+        print("TEST_SEED=\(seed)")
+        try await onThread {
+            var state = seed
+            func next(_ bound: Int) -> Int {
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                return Int(state >> 33) % bound
+            }
+            let stream =
+                try Message.hello(hello()).encoded() + Message.batch(batch(sequence: 1)).encoded()
+                + Message.batch(batch(sequence: 2)).encoded()
+                + Message.goodbye(
+                    Goodbye(reason: .stopping, detail: "done")
+                ).encoded()
+            for round in 0..<60 {
+                var damaged = stream
+                if round % 2 == 0 {
+                    damaged = Array(damaged[..<next(damaged.count)])
+                } else {
+                    for _ in 0...next(3) { damaged[next(damaged.count)] = UInt8(next(256)) }
+                }
+                let connection = try RawConnection(port: port)
+                try? connection.send(damaged)
+            }
+            #expect(try RawConnection(port: port).greet(agent: 3).credit > 0)
+        }
+        #expect(try await server.get("/healthz").status == 200)
+        try await server.stop()
+    }
+
+    @Test func `a second server on the same directory or port says what to change`() async throws {
+        let server = try await LiveServer()
+        await #expect(throws: AggregatorError.self) { _ = try await LiveServer(directory: server.directory) }
+        var settings = AggregatorSettings()
+        settings.dataDirectory = server.directory + "-other"
+        for (agents, http, flag) in [
+            (server.addresses.agents.port, 0, "--listen-agents"), (0, server.addresses.http.port, "--listen-http"),
+        ] {
+            settings.agentsAddress = HostAndPort(host: "127.0.0.1", port: agents)
+            settings.httpAddress = HostAndPort(host: "127.0.0.1", port: http)
+            var quiet = Logger(label: "quiet")
+            quiet.logLevel = .critical
+            do throws(AggregatorError) {
+                try await Aggregator(settings: settings, logger: quiet).run(ready: { _ in }, until: {})
+                Issue.record("it ran")
+            } catch {
+                #expect(error.description.contains("the port is in use by another program"))
+                #expect(error.description.contains(flag))
+            }
+        }
+        try await server.stop()
+    }
+
+    @Test func `every route answers as the OpenAPI file says, and the file names every route`() async throws {
+        let server = try await LiveServer()
+        let port = server.addresses.agents.port
+        #expect(try await server.get("/api/v1/top").status == 404)
+        try await onThread {
+            for agent in 1...2 {
+                let connection = try RawConnection(port: port)
+                _ = try connection.greet(agent: UInt64(agent), epoch: UInt64(agent))
+                for sequence in 1...6 {
+                    try connection.send(
+                        .batch(
+                            try batch(
+                                agent: UInt64(agent), epoch: UInt64(agent), sequence: UInt64(sequence),
+                                at: Self.recent(Int64(8 - sequence)), taken: UInt64(sequence) * 60)))
+                }
+                while let message = try connection.nextMessage() {
+                    if case .ack(let name) = message, name.sequence == 6 { break }
+                }
+            }
+        }
+        let openAPI = try OpenAPI()
+        var asked: Set<String> = []
+        for (path, status) in [
+            ("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/api/v1/agents", 200),
+            ("/api/v1/top", 200), ("/api/v1/top?by=line", 200), ("/api/v1/top?by=module&sort=total&limit=1", 200),
+            ("/api/v1/top?by=process", 200), ("/api/v1/top?by=thread", 200), ("/api/v1/top?by=host", 200),
+            ("/api/v1/top?by=service&host=host-1", 200), ("/api/v1/top?process=web&thread=worker-7", 200),
+            ("/api/v1/flamegraph", 200), ("/api/v1/flamegraph?format=json&threads=true", 200),
+            ("/api/v1/flamegraph?format=folded&value=unit", 200), ("/api/v1/services", 200),
+            ("/api/v1/services?process=postgres", 200), ("/api/v1/hosts", 200), ("/api/v1/labels", 200),
+            ("/api/v1/types", 200), ("/api/v1/top?service=wbe", 404), ("/api/v1/top?host=%21host-*", 404),
+            ("/api/v1/top?process=nothing", 404), ("/api/v1/top?servce=web", 400), ("/api/v1/top?limit=0", 400),
+            ("/api/v1/top?from=yesterday", 400), ("/api/v1/top?by=colour", 400), ("/api/v1/top?label=a", 400),
+            ("/api/v1/top?type=memory", 400), ("/api/v1/services?by=host", 400), ("/api/v1/agents?x=1", 400),
+            ("/api/v1/top?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", 400),
+            ("/api/v1/services?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z", 404),
+        ] {
+            let answer = try await server.get(path)
+            #expect(answer.status == status, "\(path): \(String(decoding: answer.body, as: UTF8.self))")
+            let problems = try openAPI.problems(path: path, status: answer.status, type: answer.type, body: answer.body)
+            #expect(problems == [], "\(path)")
+            asked.insert(String(path.prefix { $0 != "?" }))
+        }
+        #expect(asked == openAPI.paths)
+        for endpoint in Question.Endpoint.allCases {
+            #expect(
+                openAPI.parameters("/api/v1/\(endpoint.rawValue)") == Set(Question.parameters(of: endpoint)))
+        }
+        let missing = try await server.get("/api/v1/nothing")
+        #expect(missing.status == 404)
+        let wrong = try await server.get("/api/v1/top?service=wbe")
+        #expect(String(decoding: wrong.body, as: UTF8.self).contains(#""nearby":["web","db"]"#))
+        try await server.stop()
+    }
+}
