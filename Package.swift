@@ -99,5 +99,18 @@ let package = Package(
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("CompressionTests", ["Compression"]),
+        tests("ObjectFilesTests", ["ObjectFiles", "Profiles"]),
+        tests("SymbolTablesTests", ["SymbolTables", "Profiles", "ByteCoding", "Compression"]),
+        tests("SymbolSourcesTests", ["SymbolSources", "SymbolTables", "ObjectFiles", "LinuxSystem", "Profiles"]),
+        // Stands for `perf-agent helper` where the helper process is tested.
+        .executableTarget(
+            name: "ObjectHelperProgram", dependencies: ["ProfilerAgent"], path: "Tests/ObjectHelperProgram",
+            swiftSettings: settings),
+        tests(
+            "ProfilerAgentTests",
+            [
+                "ProfilerAgent", "ObjectHelperProgram", "SymbolTables", "SymbolSources", "ObjectFiles", "LinuxSystem",
+                "Profiles",
+            ]),
     ]
 )
