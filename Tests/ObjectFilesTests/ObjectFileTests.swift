@@ -135,7 +135,7 @@ let compiledProgram: String = {
     }
 
     @Test func `no flipped bits make the reader fail other than by an error`() {
-        let seed = unsafe getenv("TEST_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0 ... .max)
+        let seed = unsafe getenv("TEST_SEED").flatMap { unsafe UInt64(String(cString: $0)) } ?? UInt64.random(in: 0 ... .max)
         print("TEST_SEED=\(seed)")
         var generator = SplitMix64(state: seed)
         let whole = contents(compiledProgram)
