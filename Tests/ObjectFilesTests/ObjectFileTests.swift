@@ -11,7 +11,8 @@ let realFiles = [
 /// `cc` on a program of a few functions, without position independence, so that it is of the other kind.
 let compiledProgram: String = {
     let path = "/tmp/object-files-tests-\(getpid())"
-    let code = "static int hidden(int x){return x*2;} int shown(int x){return hidden(x)+1;} int main(){return shown(2);}"
+    let code =
+        "static int hidden(int x){return x*2;} int shown(int x){return hidden(x)+1;} int main(){return shown(2);}"
     _ = output(of: "printf '%s' '\(code)' | cc -O0 -no-pie -x c - -o \(path) 2>&1")
     return path
 }()
@@ -135,7 +136,8 @@ let compiledProgram: String = {
     }
 
     @Test func `no flipped bits make the reader fail other than by an error`() {
-        let seed = unsafe getenv("TEST_SEED").flatMap { unsafe UInt64(String(cString: $0)) } ?? UInt64.random(in: 0 ... .max)
+        let seed =
+            unsafe getenv("TEST_SEED").flatMap { unsafe UInt64(String(cString: $0)) } ?? UInt64.random(in: 0 ... .max)
         print("TEST_SEED=\(seed)")
         var generator = SplitMix64(state: seed)
         let whole = contents(compiledProgram)

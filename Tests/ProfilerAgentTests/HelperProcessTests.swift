@@ -1,8 +1,8 @@
 import Glibc
 import LinuxSystem
 import ObjectFiles
-import Profiles
 import ProfilerAgent
+import Profiles
 import SymbolSources
 import SymbolTables
 import Testing
@@ -115,7 +115,8 @@ private let libc = "/lib/x86_64-linux-gnu/libc.so.6"
         let answer: Result<ModuleFacts, ObjectReaderFailure> = await reader.identify(file)
         #expect(
             answer
-                == Result.failure(.notReadable("bytes of the file: \(UInt64(5) << 30) is over the limit of \(UInt64(4) << 30)")))
+                == Result.failure(
+                    .notReadable("bytes of the file: \(UInt64(5) << 30) is over the limit of \(UInt64(4) << 30)")))
     }
 
     @Test func `a helper killed between requests is replaced`() async throws {

@@ -21,10 +21,11 @@ private func table(_ functions: [(UInt64, UInt64, String)], quality: SymbolQuali
 private let small = table([(10, 20, "a"), (20, 25, "b::c(int)"), (100, 101, "d"), (200, .max, "a")])
 
 @Suite struct SymbolTableTests {
-    @Test(arguments: [
-        (0, nil), (9, nil), (10, "a"), (19, "a"), (20, "b::c(int)"), (24, "b::c(int)"), (25, nil), (99, nil),
-        (100, "d"), (101, nil), (200, "a"), (.max - 1, "a"), (.max, nil),
-    ] as [(UInt64, String?)])
+    @Test(
+        arguments: [
+            (0, nil), (9, nil), (10, "a"), (19, "a"), (20, "b::c(int)"), (24, "b::c(int)"), (25, nil), (99, nil),
+            (100, "d"), (101, nil), (200, "a"), (.max - 1, "a"), (.max, nil),
+        ] as [(UInt64, String?)])
     func `an address is looked up to the function that holds it`(address: UInt64, name: String?) throws {
         #expect(small.lookUp(address)?.name == name)
         let decoded = try SymbolTable(decoding: small.encoded())
@@ -66,7 +67,8 @@ private let small = table([(10, 20, "a"), (20, 25, "b::c(int)"), (100, 101, "d")
     }
 
     @Test func `random tables answer as a list of their functions does`() throws {
-        let seed = unsafe getenv("TEST_SEED").flatMap { unsafe UInt64(String(cString: $0)) } ?? UInt64.random(in: 0 ... .max)
+        let seed =
+            unsafe getenv("TEST_SEED").flatMap { unsafe UInt64(String(cString: $0)) } ?? UInt64.random(in: 0 ... .max)
         print("TEST_SEED=\(seed)")
         var generator = SplitMix64(state: seed)
         for _ in 0..<20 {
@@ -126,16 +128,20 @@ private let small = table([(10, 20, "a"), (20, 25, "b::c(int)"), (100, 101, "d")
         #expect(try SymbolTable(decoding: bytes).lookUp(10)?.name == "a")
     }
 
-    @Test(arguments: [
-        ([1, 0], [1, 1, 0x61], [1, 0, 0, 0]),  // an empty range
-        ([1, 0], [1, 1, 0x61], [1, 0, 1, 2]),  // name 1 of 1
-        ([1, 0], [1, 1, 0x61], [1, 0, 1, 1]),  // name -1
-        ([1, 0], [1, 2, 0x61], [1, 0, 1, 0]),  // a name longer than the pool
-        ([1, 0], [1, 1, 0x61], [3, 0, 1, 0]),  // more ranges than bytes
-        ([1, 9], [1, 1, 0x61], [1, 0, 1, 0]),  // segments that are not there
-        ([1, 0], [1, 1, 0x61], [2, 10, 10]  // a range beyond the address space
-            + [255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 1, 0, 0]),
-    ] as [([UInt8], [UInt8], [UInt8])])
+    @Test(
+        arguments: [
+            ([1, 0], [1, 1, 0x61], [1, 0, 0, 0]),  // an empty range
+            ([1, 0], [1, 1, 0x61], [1, 0, 1, 2]),  // name 1 of 1
+            ([1, 0], [1, 1, 0x61], [1, 0, 1, 1]),  // name -1
+            ([1, 0], [1, 2, 0x61], [1, 0, 1, 0]),  // a name longer than the pool
+            ([1, 0], [1, 1, 0x61], [3, 0, 1, 0]),  // more ranges than bytes
+            ([1, 9], [1, 1, 0x61], [1, 0, 1, 0]),  // segments that are not there
+            (
+                [1, 0], [1, 1, 0x61],
+                [2, 10, 10]  // a range beyond the address space
+                    + [255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 1, 0, 0]
+            ),
+        ] as [([UInt8], [UInt8], [UInt8])])
     func `contradictions behind a right checksum are refused`(
         facts: [UInt8], names: [UInt8], ranges: [UInt8]
     ) throws {
