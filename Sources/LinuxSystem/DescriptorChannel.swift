@@ -95,7 +95,8 @@ public struct DescriptorChannel: ~Copyable, Sendable {
             let left = ContinuousClock.now.duration(to: deadline)
             guard left > .zero else { throw SystemCallError("poll", code: ETIMEDOUT) }
             // Rounded up, so that the last wait does not spin.
-            timeout = Int32(clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1)
+            timeout = Int32(
+                clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1)
         }
         var entry = pollfd(fd: socket.rawValue, events: events, revents: 0)
         let result = unsafe poll(&entry, 1, timeout)

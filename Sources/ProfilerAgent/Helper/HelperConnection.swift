@@ -33,6 +33,8 @@ struct HelperConnection: ~Copyable {
         } catch {
             throw .notStarted(error)
         }
+        // As long as we hold the child's end too, its death would not show as the socket's.
+        _ = consume theirs
         var connection = HelperConnection(process: process, channel: channel)
         let answer = try connection.receive(before: ContinuousClock.now + timeLimit, timeLimit: timeLimit)
         switch answer.kind {

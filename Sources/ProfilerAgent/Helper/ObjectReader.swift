@@ -90,7 +90,9 @@ public final class ObjectReader: Sendable {
     private func ask(_ kind: HelperMessage.Kind, _ file: Int32) async -> Result<[UInt8], ObjectReaderFailure> {
         let before = waiting.wrappingAdd(1, ordering: .relaxed).oldValue
         defer { waiting.wrappingSubtract(1, ordering: .relaxed) }
-        guard before < options.waitingRequests else { return .failure(.tooManyRequests(limit: options.waitingRequests)) }
+        guard before < options.waitingRequests else {
+            return .failure(.tooManyRequests(limit: options.waitingRequests))
+        }
         return await withCheckedContinuation { continuation in
             queue.async { continuation.resume(returning: self.perform(kind, file)) }
         }
