@@ -129,8 +129,7 @@ let package = Package(
             "ProfilerAggregator",
             [
                 "Profiles", "ByteCoding", "Settings", "SymbolTables", "Analysis", "Formats", "FlameGraphs",
-                "WireProtocol",
-                "ProfileStore", "QueryAPI", "Patterns", nioCore, nioPosix, hummingbird, logging,
+                "WireProtocol", "ProfileStore", "Patterns", nioCore, nioPosix, hummingbird, logging,
             ], exclude: ["openapi.yaml"]),
         // Programs.
         program("perf-agent", ["ProfilerAgent", "Settings", "Profiles", "Formats", logging]),
@@ -159,14 +158,13 @@ let package = Package(
             [
                 "ProfilerAgent", "ObjectHelperProgram", "SymbolTables", "SymbolSources", "ObjectFiles", "LinuxSystem",
                 "PerfEvents", "Settings", "Profiles", "ByteCoding", "WireProtocol", "AllocationCount", nioCore,
-                nioPosix,
-                logging,
+                nioPosix, logging,
             ]),
         tests(
             "ProfilerAggregatorTests",
             [
                 "ProfilerAggregator", "ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Formats", "Settings",
-                nioCore, nioPosix, yaml,
+                "ByteCoding", nioCore, nioPosix, logging, yaml,
             ]),
         tests("PerfQueryTests", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         tests("EndToEnd"),
