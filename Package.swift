@@ -41,6 +41,13 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: 
     .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
+/// A library whose tests look inside: built so in every configuration, so that tests share the release build.
+func testableLibrary(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .target(
+        name: name, dependencies: dependencies, exclude: exclude,
+        swiftSettings: settings + [.unsafeFlags(["-enable-testing"])])
+}
+
 func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
         name: name, dependencies: dependencies + [argumentParser], swiftSettings: settings,
@@ -113,19 +120,19 @@ let package = Package(
         library("Formats", ["Profiles", "Analysis"]),
         library("FlameGraphs", ["Profiles", "Analysis"]),
         library("WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, crypto], exclude: ["wire.proto"]),
-        library(
+        testableLibrary(
             "ProfileStore",
             ["Profiles", "WireProtocol", "Analysis", "Patterns", "Compression", "ByteCoding", "SymbolTables", sqlite]),
         library("QueryAPI", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         // Runtimes.
-        library(
+        testableLibrary(
             "ProfilerAgent",
             [
                 "Profiles", "ByteCoding", "CLinux", "LinuxSystem", "Compression", "Patterns", "Settings", "PerfEvents",
                 "ObjectFiles", "SymbolTables", "SymbolSources", "Analysis", "Formats", "FlameGraphs", "WireProtocol",
                 nioCore, nioPosix, logging, crypto,
             ]),
-        library(
+        testableLibrary(
             "ProfilerAggregator",
             [
                 "Profiles", "ByteCoding", "Settings", "SymbolTables", "Analysis", "Formats", "FlameGraphs",
