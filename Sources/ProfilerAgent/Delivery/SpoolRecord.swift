@@ -41,6 +41,8 @@ struct SpoolRecord: Hashable, Sendable {
     static let headerBytes = 8 + 8 + 16 + 16 + 8 + 16 + 16 + 24 + 8 * (4 + dropWords) + 4
     /// The longest body that is believed: what one message of the wire may hold.
     static let maximumBodyBytes = WireLimits.messageBytes
+    /// Far beyond what an epoch reaches, so that the next number is always one.
+    static let maximumSequence: UInt64 = 1 << 62
 
     /// The header as it is written.
     var header: [UInt8] {
@@ -81,7 +83,8 @@ struct SpoolRecord: Hashable, Sendable {
             batchedThrough = try reader.readUInt64()
             ledger = try reader.readLedger()
             guard try reader.readUInt32() == CRC32C.checksum(Array(bytes.dropLast(4))),
-                length <= Self.maximumBodyBytes, sequence > 0, samples <= batchedThrough
+                length <= Self.maximumBodyBytes, sequence > 0, sequence <= Self.maximumSequence,
+                samples <= batchedThrough
             else { return nil }
             bodyBytes = Int(length)
         } catch {

@@ -41,6 +41,8 @@ struct SpoolState: Hashable, Sendable {
     private static let magic = Array("PFSTATE1".utf8)
     /// Far above what an agent leaves behind that is killed every minute while its aggregator is away.
     private static let maximumEpochs = 100_000
+    /// As many batches as a spool of several gigabytes holds.
+    private static let maximumSettledBeyond = 1_000_000
     static let maximumBytes = 64 << 20
 
     /// magic, count, epochs, and at the end the CRC-32C of all before.
@@ -97,13 +99,19 @@ struct SpoolState: Hashable, Sendable {
                 for _ in 0..<(try reader.readVarint()) {
                     let first = try reader.readVarint()
                     let last = try reader.readVarint()
-                    guard first <= last, last - first < 10_000_000 else { return nil }
+                    guard first <= last, last <= SpoolRecord.maximumSequence,
+                        last - first < UInt64(Self.maximumSettledBeyond - epoch.settledBeyond.count)
+                    else { return nil }
                     epoch.settledBeyond.formUnion(first...last)
                 }
                 if try reader.readUInt8() == 1 { epoch.told = try reader.readLedger() }
                 epoch.toldSequence = try reader.readVarint()
                 let end = try reader.readSignedVarint()
                 epoch.lastWindowEnd = end == 0 ? nil : Timestamp(nanoseconds: end)
+                guard
+                    max(epoch.account.lastSequence, epoch.settledThrough, epoch.toldSequence)
+                        <= SpoolRecord.maximumSequence
+                else { return nil }
                 epochs.append(epoch)
             }
         } catch {
