@@ -146,7 +146,7 @@ extension Ledger {
     // MARK: Reading what an epoch before left
 
     /// The account in a ledger's file; nil where the bytes are not one (too short, other version, bad checksum).
-    static func account(in page: [UInt8]) -> EpochAccount? {
+    package static func account(in page: [UInt8]) -> EpochAccount? {
         guard page.count >= bytes else { return nil }
         guard let agent = Identifier(bytes: page[16..<32]), let epoch = Identifier(bytes: page[32..<48]),
             Array(page[..<48]) == Array(header(agent: agent, epoch: epoch)[..<48])

@@ -1,9 +1,8 @@
 // fuzz: ProfilerAgent, Profiles, ByteCoding
 
 import ByteCoding
+import ProfilerAgent
 import Profiles
-
-@testable import ProfilerAgent
 
 /// Bytes as a segment, as a state and as a ledger's file. Whatever they are: nothing is read beyond them, and what is
 /// found undamaged writes the same bytes again.
