@@ -4,8 +4,8 @@
 import ByteCoding
 import Profiles
 
-struct SpooledEpoch: Hashable, Sendable {
-    var account: EpochAccount
+package struct SpooledEpoch: Hashable, Sendable {
+    package var account: EpochAccount
     /// Samples whose fate is known: delivered, or dropped after they were in a batch. Always
     /// account.batched = settledSamples + the samples pending in the spool.
     var settledSamples: UInt64 = 0
@@ -19,7 +19,7 @@ struct SpooledEpoch: Hashable, Sendable {
     /// The end of the last window with samples: where a batch that carries the account alone is placed in time.
     var lastWindowEnd: Timestamp?
     /// False for the epoch that is being written.
-    var isClosed = false
+    package var isClosed = false
 
     init(account: EpochAccount) { self.account = account }
 
@@ -35,16 +35,18 @@ struct SpooledEpoch: Hashable, Sendable {
     }
 }
 
-struct SpoolState: Hashable, Sendable {
-    var epochs: [SpooledEpoch] = []
+package struct SpoolState: Hashable, Sendable {
+    package var epochs: [SpooledEpoch] = []
 
     private static let magic = Array("PFSTATE1".utf8)
     /// Far above what an agent leaves behind that is killed every minute while its aggregator is away.
     private static let maximumEpochs = 100_000
+    /// As many batches as a spool of several gigabytes holds.
+    private static let maximumSettledBeyond = 1_000_000
     static let maximumBytes = 64 << 20
 
     /// magic, count, epochs, and at the end the CRC-32C of all before.
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.write(Self.magic)
         writer.writeVarint(UInt64(epochs.count))
@@ -71,10 +73,10 @@ struct SpoolState: Hashable, Sendable {
         return writer.bytes
     }
 
-    init() {}
+    package init() {}
 
     /// nil where the bytes are not an undamaged state.
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         guard bytes.count >= 12 else { return nil }
         let content = Array(bytes.dropLast(4))
         var reader = unsafe ByteReader(bytes.span.bytes)
@@ -97,13 +99,19 @@ struct SpoolState: Hashable, Sendable {
                 for _ in 0..<(try reader.readVarint()) {
                     let first = try reader.readVarint()
                     let last = try reader.readVarint()
-                    guard first <= last, last - first < 10_000_000 else { return nil }
+                    guard first <= last, last <= SpoolRecord.maximumSequence,
+                        last - first < UInt64(Self.maximumSettledBeyond - epoch.settledBeyond.count)
+                    else { return nil }
                     epoch.settledBeyond.formUnion(first...last)
                 }
                 if try reader.readUInt8() == 1 { epoch.told = try reader.readLedger() }
                 epoch.toldSequence = try reader.readVarint()
                 let end = try reader.readSignedVarint()
                 epoch.lastWindowEnd = end == 0 ? nil : Timestamp(nanoseconds: end)
+                guard
+                    max(epoch.account.lastSequence, epoch.settledThrough, epoch.toldSequence)
+                        <= SpoolRecord.maximumSequence
+                else { return nil }
                 epochs.append(epoch)
             }
         } catch {
