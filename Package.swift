@@ -146,6 +146,9 @@ let package = Package(
         tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
         tests("CompressionTests", ["Compression"]),
         tests("ProfileStoreTests", ["ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Compression", sqlite]),
+        .executableTarget(
+            name: "store-benchmark", dependencies: ["ProfileStore", "Profiles", "WireProtocol"],
+            path: "Tests/StoreBenchmark", swiftSettings: settings),
         tests(
             "ProfilerAggregatorTests",
             [
