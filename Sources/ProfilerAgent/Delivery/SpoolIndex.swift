@@ -201,8 +201,7 @@ package struct SpoolIndex: Sendable {
             guard var epoch = epochs[id] else { continue }
             epoch.settledThrough = max(
                 epoch.settledThrough, first[id].map { $0 - 1 } ?? epoch.account.lastSequence)
-            let through = epoch.settledThrough
-            epoch.settledBeyond = epoch.settledBeyond.filter { $0 > through }
+            epoch.settledBeyond.removeThrough(epoch.settledThrough)
             epochs[id] = epoch
         }
     }

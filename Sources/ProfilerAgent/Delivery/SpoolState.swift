@@ -12,7 +12,7 @@ package struct SpooledEpoch: Hashable, Sendable {
     /// Every batch up to this sequence has its fate …
     var settledThrough: UInt64 = 0
     /// … and these above it.
-    var settledBeyond: Set<UInt64> = []
+    var settledBeyond = SequenceRanges()
     /// The account that the newest batch carries.
     var told: Ledger?
     var toldSequence: UInt64 = 0
@@ -41,8 +41,8 @@ package struct SpoolState: Hashable, Sendable {
     private static let magic = Array("PFSTATE1".utf8)
     /// Far above what an agent leaves behind that is killed every minute while its aggregator is away.
     private static let maximumEpochs = 100_000
-    /// As many batches as a spool of several gigabytes holds.
-    private static let maximumSettledBeyond = 1_000_000
+    /// Of one epoch: gaps are made by refusals and damage within what is under way, never by the thousand.
+    private static let maximumRanges = 10_000
     static let maximumBytes = 64 << 20
 
     /// magic, count, epochs, and at the end the CRC-32C of all before.
@@ -58,7 +58,7 @@ package struct SpoolState: Hashable, Sendable {
             writer.writeVarint(epoch.account.lastSequence)
             writer.writeVarint(epoch.settledSamples)
             writer.writeVarint(epoch.settledThrough)
-            let ranges = Self.ranges(epoch.settledBeyond)
+            let ranges = epoch.settledBeyond.ranges
             writer.writeVarint(UInt64(ranges.count))
             for range in ranges {
                 writer.writeVarint(range.lowerBound)
@@ -96,13 +96,13 @@ package struct SpoolState: Hashable, Sendable {
                 epoch.account.lastSequence = try reader.readVarint()
                 epoch.settledSamples = try reader.readVarint()
                 epoch.settledThrough = try reader.readVarint()
-                for _ in 0..<(try reader.readVarint()) {
+                let ranges = try reader.readVarint()
+                guard ranges <= UInt64(Self.maximumRanges) else { return nil }
+                for _ in 0..<ranges {
                     let first = try reader.readVarint()
                     let last = try reader.readVarint()
-                    guard first <= last, last <= SpoolRecord.maximumSequence,
-                        last - first < UInt64(Self.maximumSettledBeyond - epoch.settledBeyond.count)
-                    else { return nil }
-                    epoch.settledBeyond.formUnion(first...last)
+                    guard first <= last, last <= SpoolRecord.maximumSequence else { return nil }
+                    epoch.settledBeyond.insert(first...last)
                 }
                 if try reader.readUInt8() == 1 { epoch.told = try reader.readLedger() }
                 epoch.toldSequence = try reader.readVarint()
@@ -117,17 +117,5 @@ package struct SpoolState: Hashable, Sendable {
         } catch {
             return nil
         }
-    }
-
-    private static func ranges(_ numbers: Set<UInt64>) -> [ClosedRange<UInt64>] {
-        var ranges: [ClosedRange<UInt64>] = []
-        for number in numbers.sorted() {
-            if let last = ranges.last, last.upperBound + 1 == number {
-                ranges[ranges.count - 1] = last.lowerBound...number
-            } else {
-                ranges.append(number...number)
-            }
-        }
-        return ranges
     }
 }
