@@ -80,13 +80,14 @@ public struct ChildProcess: ~Copyable, Sendable {
     }
 }
 
-/// Lends a null-ended array of C strings.
-private func withStringPointers<Result>(
-    _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
-) -> Result {
+/// Lends a null-ended array of C strings to a call that gives an error number.
+private func withStringPointers(
+    _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Int32
+) -> Int32 {
     var pointers = unsafe strings.map { unsafe strdup($0) } + [nil]
     defer { unsafe pointers.forEach { unsafe free($0) } }
     return unsafe pointers.withUnsafeMutableBufferPointer { buffer in
-        unsafe body(UnsafePointer(buffer.baseAddress!))
+        guard let base = buffer.baseAddress else { return EINVAL }
+        return unsafe body(UnsafePointer(base))
     }
 }

@@ -1,3 +1,4 @@
+import ByteCoding
 import Glibc
 import LinuxSystem
 import ObjectFiles
@@ -155,6 +156,21 @@ private let libc = "/lib/x86_64-linux-gnu/libc.so.6"
         #expect(reader.statistics.kills == 1)
     }
 
+    @Test func `a file made to keep the helper busy costs its own request and no other`() async throws {
+        let reader = reader { $0.timeLimit = .milliseconds(700) }
+        let place = "/tmp/helper-slow-\(getpid())"
+        let slow = try OwnedDescriptor.open(place, flags: O_RDWR | O_CREAT)
+        defer { unsafe unlink(place) }
+        let bytes = slowFile()
+        #expect(unsafe write(slow.rawValue, bytes, bytes.count) == bytes.count)
+        #expect(try await reader.identify(slow).get().identity.kind == .contentDigest)
+        #expect(await reader.symbolTable(slow) == .failure(.tookTooLong(.milliseconds(700))))
+        let file = try OwnedDescriptor.open(libc)
+        _ = try await reader.identify(file).get()
+        #expect(reader.statistics.kills == 1)
+        #expect(reader.statistics.starts == 2)
+    }
+
     @Test func `a program that is no helper is given up, and the pauses between starts grow`() async throws {
         var options = ObjectReader.Options()
         options.firstPause = .milliseconds(20)
@@ -213,6 +229,40 @@ private let libc = "/lib/x86_64-linux-gnu/libc.so.6"
         let names = Set((0..<table.nameCount).map { table.name($0) })
         #expect(names.contains { $0.hasSuffix("clock_gettime") })
     }
+}
+
+/// A well-formed ELF file of 3 MB with 120,000 functions of one name of 8,000 bytes, which takes a demangler long.
+private func slowFile() -> [UInt8] {
+    let count = 120_000
+    let name = Array("_Z1f".utf8) + Array(String(repeating: "PKc", count: 2600).utf8)
+    let strings = [0] + name + [0]
+    let symbolBytes = (count + 1) * 24
+    var writer = ByteWriter()
+    writer.write([0x7F, 0x45, 0x4C, 0x46, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0] as [UInt8])
+    for value in [3, 62] as [UInt16] { writer.write(value) }
+    writer.write(1 as UInt32)
+    for value in [0, 0, 64] as [UInt64] { writer.write(value) }
+    writer.write(0 as UInt32)
+    for value in [64, 0, 0, 64, 3, 0] as [UInt16] { writer.write(value) }
+    let tables = UInt64(64 + 3 * 64)
+    for (type, offset, size, link) in [
+        (0, 0, 0, 0), (2, tables, UInt64(symbolBytes), 2), (3, tables + UInt64(symbolBytes), UInt64(strings.count), 0),
+    ] as [(UInt32, UInt64, UInt64, UInt32)] {
+        for value in [0, type] { writer.write(value) }
+        for value in [0, 0, offset, size] { writer.write(value) }
+        for value in [link, 0] { writer.write(value) }
+        for value in [8, 24] as [UInt64] { writer.write(value) }
+    }
+    writer.write([UInt8](repeating: 0, count: 24))
+    for index in 0..<count {
+        writer.write(1 as UInt32)
+        writer.write([0x12, 0] as [UInt8])
+        writer.write(1 as UInt16)
+        writer.write(UInt64(0x1000 + index * 16))
+        writer.write(16 as UInt64)
+    }
+    writer.write(strings)
+    return writer.bytes
 }
 
 /// The same, read without the helper.

@@ -36,10 +36,10 @@ public func runHelper(socket: Int32 = ChildProcess.inheritedDescriptor) -> Never
     exit(0)
 }
 
-/// 4 GiB of addresses: the table of swift-frontend (210 MB) takes a tenth. 15 minutes of CPU: the parent ends a request
+/// 2 GiB of addresses: the table of swift-frontend (210 MB, 240,000 functions) takes 172 MB. 15 minutes of CPU: the parent ends a request
 /// long before, so this only bounds what outlives its parent.
 private let helperLimits = Sandbox.Limits(
-    addressSpaceBytes: 4 << 30, processorSeconds: 900, descriptors: 16, niceness: 10)
+    addressSpaceBytes: 2 << 30, processorSeconds: 900, descriptors: 16, niceness: 10)
 
 private enum HelperFailure: Error, CustomStringConvertible {
     case object(ObjectFileError)
