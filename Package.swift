@@ -59,22 +59,22 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: 
         name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: settings)
 }
 
-/// Fuzz targets are found by listing their folder; they are built only where asked, with a flag that nothing else bears.
+/// Each folder of Tests/Fuzz, as a library; Tests/Fuzz/run.sh asks for them and gives them libFuzzer's `main`, which an
+/// executable of SwiftPM can't have. The first line of NAME/NAME.swift, `// fuzz: A, B`, names the targets it imports.
 func fuzzTargets() -> [Target] {
-    guard ProcessInfo.processInfo.environment["PERF_FLEET_FUZZ"] != nil else { return [] }
-    let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Tests/Fuzz")
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    guard Context.environment["PERF_FLEET_FUZZ"] != nil else { return [] }
+    let folder = Context.packageDirectory + "/Tests/Fuzz"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     return names.sorted().compactMap { name in
-        guard let source = try? String(contentsOf: folder.appending(path: "\(name)/\(name).swift"), encoding: .utf8),
+        guard let source = try? String(contentsOfFile: "\(folder)/\(name)/\(name).swift", encoding: .utf8),
             let first = source.split(separator: "\n").first, first.hasPrefix("// fuzz: ")
         else { return nil }
         let libraries = first.dropFirst("// fuzz: ".count).split(separator: ",").map {
-            Target.Dependency(stringLiteral: $0.trimmingCharacters(in: .whitespaces))
+            Target.Dependency.byName(name: $0.trimmingCharacters(in: .whitespaces))
         }
-        return .executableTarget(
-            name: "fuzz-\(name)", dependencies: libraries, path: "Tests/Fuzz/\(name)",
-            sources: ["\(name).swift"],
-            swiftSettings: [.unsafeFlags(["-parse-as-library"]), .enableExperimentalFeature("Lifetimes")])
+        return .target(
+            name: "fuzz_\(name)", dependencies: libraries, path: "Tests/Fuzz/\(name)", sources: ["\(name).swift"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")])
     }
 }
 
