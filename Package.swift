@@ -160,9 +160,6 @@ let package = Package(
         tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
         tests(
             "ProfileStoreTests", ["ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Compression", sqlite]),
-        .executableTarget(
-            name: "store-benchmark", dependencies: ["ProfileStore", "Profiles", "WireProtocol"],
-            path: "Tests/StoreBenchmark", swiftSettings: settings),
         tests("QueryAPITests", ["QueryAPI", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         tests(
             "ProfilerAgentTests",
