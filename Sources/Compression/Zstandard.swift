@@ -8,7 +8,7 @@ public enum Zstandard {
     /// One frame that states its expanded size. Levels 1 (fast) to 19 (small) are sensible; negative ones are faster.
     public static func compress(_ bytes: [UInt8], level: Int32) throws(CompressionError) -> [UInt8] {
         var compressor = try ZstandardCompressor(level: level)
-        return try compressor.compress(bytes.span.bytes)
+        return try unsafe compressor.compress(bytes.span.bytes)
     }
 
     /// As `compress(_:level:)` for bytes that are borrowed.
@@ -21,7 +21,7 @@ public enum Zstandard {
     /// memory is taken, and the limit again while it expands.
     public static func decompress(_ bytes: [UInt8], limit: Int) throws(CompressionError) -> [UInt8] {
         var decompressor = try ZstandardDecompressor()
-        return try decompressor.decompress(bytes.span.bytes, limit: limit)
+        return try unsafe decompressor.decompress(bytes.span.bytes, limit: limit)
     }
 
     /// As `decompress(_:limit:)` for bytes that are borrowed.
