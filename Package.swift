@@ -139,7 +139,8 @@ let package = Package(
                 "WireProtocol", "ProfileStore", "Patterns", nioCore, nioPosix, hummingbird, logging,
             ], exclude: ["openapi.yaml"]),
         // Programs.
-        program("perf-agent", ["ProfilerAgent", "Settings", "Profiles", "Formats", logging]),
+        program(
+            "perf-agent", ["ProfilerAgent", "Settings", "Profiles", "Analysis", "Formats", "FlameGraphs", logging]),
         program("perf-aggregator", ["ProfilerAggregator", "Settings", logging]),
         program("perf-query", ["QueryAPI", "Profiles", "Formats"]),
         // Tests mirror Sources.

@@ -28,6 +28,8 @@ final class DatabaseFile: Sendable {
             let found = try pool.writeWithoutTransaction { database in
                 // The pool sets NORMAL when it turns WAL on, which may lose the last commits in a power cut.
                 try database.execute(sql: "PRAGMA synchronous = FULL")
+                // 1 MiB: the log counts against the size that retention allows.
+                try database.execute(sql: "PRAGMA wal_autocheckpoint = 128")
                 let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
                 if found == 0 {
                     try database.inTransaction {
@@ -71,6 +73,12 @@ final class DatabaseFile: Sendable {
         try read("measuring") { database in
             (try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0) * Self.pageBytes
         }
+    }
+
+    /// Moves what the log holds into the file and empties the log, as far as no reader still needs it.
+    func truncateLog() {
+        // Nothing is lost where it does not succeed: the log stays, and the next call tries again.
+        _ = try? pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
     }
 
     /// What SQLite itself finds wrong with the file; empty where nothing is.

@@ -16,6 +16,8 @@ extension SQLiteStore {
                 report.compaction.blocks += done.blocks
                 report.compaction.damagedBatches += done.damagedBatches
                 if done.nodes >= Self.maximumNodes { partition.close(toFurtherBatches: true) }
+                // No more batches come to a full file: nobody waits for its log.
+                if partition.isFull { partition.file.truncateLog() }
             }
             report.retired = try self.retire(now: now)
             return report

@@ -306,6 +306,16 @@ public final class SQLiteStore: ProfileStore {
         }
     }
 
+    /// Bytes of the files that hold something: pages that dropped bodies have left are used again.
+    package func usedBytes() async throws(ProfileStoreError) -> Int {
+        let partitions = state.withLock { Array($0.partitions.values) }
+        return try await run(on: asking) { () throws(ProfileStoreError) in
+            var used = 0
+            for partition in partitions { used += try partition.file.size() - partition.file.freeBytes() }
+            return used
+        }
+    }
+
     /// Runs blocking work on a queue of its own.
     func run<Success: Sendable>(
         on queue: DispatchQueue, _ body: @escaping @Sendable () throws(ProfileStoreError) -> Success

@@ -141,10 +141,10 @@ public struct Aggregator: Sendable {
         }
     }
 
-    /// Hummingbird tells at `info` what is told by our own line.
+    /// Hummingbird tells at `info` what our own line tells, and reports as an error that it is stopped by cancellation.
     private func quietLogger() -> Logger {
         var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
+        quiet.logLevel = max(logger.logLevel, .critical)
         return quiet
     }
 

@@ -44,9 +44,10 @@ import WireProtocol
         var generator = SeededGenerator()
         var agent = TestAgent(1)
         var all: [CheckedBatch] = []
-        for window in 0..<400 {
+        for window in 0..<250 {
             let batch = try agent.window(
-                at: morning + Int64(window) * 10_000_000_000, stacks: 200, samples: 400, using: &generator)
+                at: morning + Int64(window) * 10_000_000_000, services: ["a", "b", "c", "d", "e", "f"],
+                stacks: 100, samples: 400, using: &generator)
             all.append(batch)
             clock.now = batch.batch.window.end
             #expect(await store.append([batch]) == [.stored])
@@ -60,7 +61,7 @@ import WireProtocol
         let again = await store.append(all)
         #expect(again.first == .expired)
         #expect(again.last == .alreadyStored)
-        #expect(try await store.agents().map(\.stored) == [400 * 800])
+        #expect(try await store.agents().map(\.stored) == [250 * 2400])
         let figures = try await store.figures()
         #expect(figures.bytes < 4 << 20)
     }

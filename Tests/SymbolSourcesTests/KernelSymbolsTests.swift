@@ -55,7 +55,7 @@ private let text = """
 
     @Test(.enabled(if: geteuid() == 0, "only root sees the kernel's addresses"))
     func `the running kernel's functions are found at their addresses`() throws {
-        // The first 20,000 lines: enough, and the rest would take a debug build seconds.
+        // The first 20,000 lines are enough.
         let lines = output(of: "head -20000 /proc/kallsyms")
         let symbols = try KernelSymbols(parsing: Array(lines.utf8))
         var names: [UInt64: Set<String>] = [:]

@@ -146,15 +146,17 @@ extension Ledger {
     // MARK: Reading what an epoch before left
 
     /// The account in a ledger's file; nil where the bytes are not one (too short, other version, bad checksum).
-    static func account(in page: [UInt8]) -> EpochAccount? {
+    package static func account(in page: [UInt8]) -> EpochAccount? {
         guard page.count >= bytes else { return nil }
         guard let agent = Identifier(bytes: page[16..<32]), let epoch = Identifier(bytes: page[32..<48]),
             Array(page[..<48]) == Array(header(agent: agent, epoch: epoch)[..<48])
         else { return nil }
+        // The words change while it is written, so no checksum guards them; only a number past its bound shows.
         func word(_ index: Int) -> UInt64 {
             let start = wordsOffset + 8 * index
             return page[start..<start + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
         }
+        guard word(Word.lastSequence.rawValue) <= SpoolRecord.maximumSequence else { return nil }
         return EpochAccount(
             agent: agent, epoch: epoch, ledger: ledger(word), batched: word(Word.batched.rawValue),
             lastSequence: word(Word.lastSequence.rawValue))

@@ -59,7 +59,7 @@ final class Spool {
     static func segments(in directory: PrivateDirectory) throws(DeliveryError) -> [(number: UInt64, name: String)] {
         try directory.names().compactMap { name in
             guard name.hasSuffix(".segment"), let number = UInt64(name.dropLast(8), radix: 16),
-                name == segmentName(number)
+                name == segmentName(number), number <= SpoolRecord.maximumSequence
             else { return nil }
             return (number, name)
         }

@@ -1,6 +1,6 @@
 // What lies where in the spool, and the account of every epoch in it. No I/O: `Spool` does what is decided here.
 
-import Profiles
+package import Profiles
 
 struct SpoolEntry: Hashable, Sendable {
     var key: SpoolKey
@@ -25,11 +25,11 @@ enum BatchFate: Hashable, Sendable {
     case dropped(DropReason)
 }
 
-struct SpoolIndex: Sendable {
+package struct SpoolIndex: Sendable {
     /// Oldest first; the last one is written to while `isLastOpen`.
     private(set) var segments: [SpoolSegment] = []
     private(set) var isLastOpen = false
-    private(set) var epochs: [Identifier: SpooledEpoch] = [:]
+    package private(set) var epochs: [Identifier: SpooledEpoch] = [:]
     /// Batches without a fate and their samples, by epoch.
     private var pending: [Identifier: Pending] = [:]
     private var nextNumber: UInt64 = 1
@@ -46,7 +46,7 @@ struct SpoolIndex: Sendable {
     /// may read for nothing, nor below 64 KiB, a few batches.
     let segmentBytes: Int
 
-    init(limitBytes: Int) {
+    package init(limitBytes: Int) {
         self.limitBytes = limitBytes
         segmentBytes = min(4 << 20, max(64 << 10, limitBytes / 16))
     }
@@ -129,7 +129,7 @@ struct SpoolIndex: Sendable {
     }
 
     /// Drops one segment, counted `spoolFull`; nil where there is none.
-    mutating func giveUpOldest() -> UInt64? {
+    package mutating func giveUpOldest() -> UInt64? {
         guard !segments.isEmpty else { return nil }
         let index = segments.firstIndex { !$0.entries.contains { $0.sentOn != 0 } } ?? 0
         let segment = segments[index]
@@ -201,8 +201,7 @@ struct SpoolIndex: Sendable {
             guard var epoch = epochs[id] else { continue }
             epoch.settledThrough = max(
                 epoch.settledThrough, first[id].map { $0 - 1 } ?? epoch.account.lastSequence)
-            let through = epoch.settledThrough
-            epoch.settledBeyond = epoch.settledBeyond.filter { $0 > through }
+            epoch.settledBeyond.removeThrough(epoch.settledThrough)
             epochs[id] = epoch
         }
     }
@@ -235,7 +234,7 @@ struct SpoolIndex: Sendable {
 
     /// Takes what a segment was found to hold, before `finishRecovery`. Records of other agents are left out; their
     /// number and samples are returned.
-    mutating func recovered(
+    package mutating func recovered(
         _ scan: SpoolScan, segment number: UInt64, fileBytes: Int, agent: Identifier, state: SpoolState
     ) -> (foreignBatches: Int, foreignSamples: UInt64) {
         let known = Dictionary(state.epochs.map { ($0.account.epoch, $0) }) { first, _ in first }
@@ -264,7 +263,7 @@ struct SpoolIndex: Sendable {
 
     /// Closes every epoch that the spool, its state or the ledger's file knows of: what was batched and is neither
     /// settled nor there is `spoolDamaged`, what was taken and never batched is `killed`.
-    mutating func finishRecovery(state: SpoolState, account: EpochAccount?, agent: Identifier) {
+    package mutating func finishRecovery(state: SpoolState, account: EpochAccount?, agent: Identifier) {
         let known = Dictionary(
             state.epochs.filter { $0.account.agent == agent }.map { ($0.account.epoch, $0) }
         ) { first, _ in first }

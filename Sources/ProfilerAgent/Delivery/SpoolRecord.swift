@@ -6,11 +6,11 @@
 // Reading back trusts nothing: whatever is damaged, the search goes on at the next magic whose header checks out.
 
 import ByteCoding
-import Profiles
+package import Profiles
 import WireProtocol
 
-struct SpoolRecord: Hashable, Sendable {
-    var name: BatchName
+package struct SpoolRecord: Hashable, Sendable {
+    package var name: BatchName
     var window: TimeRange
     var samples: UInt64
     var expandedBytes: UInt64
@@ -33,17 +33,19 @@ struct SpoolRecord: Hashable, Sendable {
     }
 
     var key: SpoolKey { SpoolKey(epoch: name.epoch, sequence: name.sequence) }
-    var totalBytes: Int { Self.headerBytes + bodyBytes }
+    package var totalBytes: Int { Self.headerBytes + bodyBytes }
 
     /// A byte above 127 first, so that text never looks like it; the digit is the format's version.
-    static let magic: [UInt8] = [0x89, 0x50, 0x46, 0x53, 0x50, 0x31, 0x0D, 0x0A]
+    package static let magic: [UInt8] = [0x89, 0x50, 0x46, 0x53, 0x50, 0x31, 0x0D, 0x0A]
     static let dropWords = 16
-    static let headerBytes = 8 + 8 + 16 + 16 + 8 + 16 + 16 + 24 + 8 * (4 + dropWords) + 4
+    package static let headerBytes = 8 + 8 + 16 + 16 + 8 + 16 + 16 + 24 + 8 * (4 + dropWords) + 4
     /// The longest body that is believed: what one message of the wire may hold.
     static let maximumBodyBytes = WireLimits.messageBytes
+    /// Far beyond what an epoch reaches, so that the next number is always one.
+    static let maximumSequence: UInt64 = 1 << 62
 
     /// The header as it is written.
-    var header: [UInt8] {
+    package var header: [UInt8] {
         var writer = ByteWriter(reserving: Self.headerBytes)
         writer.write(Self.magic)
         writer.write(UInt32(bodyBytes))
@@ -81,7 +83,8 @@ struct SpoolRecord: Hashable, Sendable {
             batchedThrough = try reader.readUInt64()
             ledger = try reader.readLedger()
             guard try reader.readUInt32() == CRC32C.checksum(Array(bytes.dropLast(4))),
-                length <= Self.maximumBodyBytes, sequence > 0, samples <= batchedThrough
+                length <= Self.maximumBodyBytes, sequence > 0, sequence <= Self.maximumSequence,
+                samples <= batchedThrough
             else { return nil }
             bodyBytes = Int(length)
         } catch {
@@ -101,15 +104,15 @@ struct SpoolKey: Hashable, Sendable {
 }
 
 /// What a segment's bytes hold.
-struct SpoolScan: Sendable {
+package struct SpoolScan: Sendable {
     /// Undamaged records and where they begin.
-    var whole: [(offset: Int, record: SpoolRecord)] = []
+    package var whole: [(offset: Int, record: SpoolRecord)] = []
     /// Headers that are sound before a body that isn't, or that ends too early.
-    var withoutBody: [SpoolRecord] = []
+    package var withoutBody: [SpoolRecord] = []
     /// Bytes that belong to no undamaged record.
-    var damagedBytes = 0
+    package var damagedBytes = 0
 
-    init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         var offset = 0
         while offset < bytes.count {
             let found = Self.nextMagic(in: bytes, from: offset)

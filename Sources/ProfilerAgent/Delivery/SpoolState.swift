@@ -4,22 +4,22 @@
 import ByteCoding
 import Profiles
 
-struct SpooledEpoch: Hashable, Sendable {
-    var account: EpochAccount
+package struct SpooledEpoch: Hashable, Sendable {
+    package var account: EpochAccount
     /// Samples whose fate is known: delivered, or dropped after they were in a batch. Always
     /// account.batched = settledSamples + the samples pending in the spool.
     var settledSamples: UInt64 = 0
     /// Every batch up to this sequence has its fate …
     var settledThrough: UInt64 = 0
     /// … and these above it.
-    var settledBeyond: Set<UInt64> = []
+    var settledBeyond = SequenceRanges()
     /// The account that the newest batch carries.
     var told: Ledger?
     var toldSequence: UInt64 = 0
     /// The end of the last window with samples: where a batch that carries the account alone is placed in time.
     var lastWindowEnd: Timestamp?
     /// False for the epoch that is being written.
-    var isClosed = false
+    package var isClosed = false
 
     init(account: EpochAccount) { self.account = account }
 
@@ -35,16 +35,18 @@ struct SpooledEpoch: Hashable, Sendable {
     }
 }
 
-struct SpoolState: Hashable, Sendable {
-    var epochs: [SpooledEpoch] = []
+package struct SpoolState: Hashable, Sendable {
+    package var epochs: [SpooledEpoch] = []
 
     private static let magic = Array("PFSTATE1".utf8)
     /// Far above what an agent leaves behind that is killed every minute while its aggregator is away.
     private static let maximumEpochs = 100_000
+    /// Of one epoch: gaps are made by refusals and damage within what is under way, never by the thousand.
+    private static let maximumRanges = 10_000
     static let maximumBytes = 64 << 20
 
     /// magic, count, epochs, and at the end the CRC-32C of all before.
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.write(Self.magic)
         writer.writeVarint(UInt64(epochs.count))
@@ -56,7 +58,7 @@ struct SpoolState: Hashable, Sendable {
             writer.writeVarint(epoch.account.lastSequence)
             writer.writeVarint(epoch.settledSamples)
             writer.writeVarint(epoch.settledThrough)
-            let ranges = Self.ranges(epoch.settledBeyond)
+            let ranges = epoch.settledBeyond.ranges
             writer.writeVarint(UInt64(ranges.count))
             for range in ranges {
                 writer.writeVarint(range.lowerBound)
@@ -71,10 +73,10 @@ struct SpoolState: Hashable, Sendable {
         return writer.bytes
     }
 
-    init() {}
+    package init() {}
 
     /// nil where the bytes are not an undamaged state.
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         guard bytes.count >= 12 else { return nil }
         let content = Array(bytes.dropLast(4))
         var reader = unsafe ByteReader(bytes.span.bytes)
@@ -94,32 +96,26 @@ struct SpoolState: Hashable, Sendable {
                 epoch.account.lastSequence = try reader.readVarint()
                 epoch.settledSamples = try reader.readVarint()
                 epoch.settledThrough = try reader.readVarint()
-                for _ in 0..<(try reader.readVarint()) {
+                let ranges = try reader.readVarint()
+                guard ranges <= UInt64(Self.maximumRanges) else { return nil }
+                for _ in 0..<ranges {
                     let first = try reader.readVarint()
                     let last = try reader.readVarint()
-                    guard first <= last, last - first < 10_000_000 else { return nil }
-                    epoch.settledBeyond.formUnion(first...last)
+                    guard first <= last, last <= SpoolRecord.maximumSequence else { return nil }
+                    epoch.settledBeyond.insert(first...last)
                 }
                 if try reader.readUInt8() == 1 { epoch.told = try reader.readLedger() }
                 epoch.toldSequence = try reader.readVarint()
                 let end = try reader.readSignedVarint()
                 epoch.lastWindowEnd = end == 0 ? nil : Timestamp(nanoseconds: end)
+                guard
+                    max(epoch.account.lastSequence, epoch.settledThrough, epoch.toldSequence)
+                        <= SpoolRecord.maximumSequence
+                else { return nil }
                 epochs.append(epoch)
             }
         } catch {
             return nil
         }
-    }
-
-    private static func ranges(_ numbers: Set<UInt64>) -> [ClosedRange<UInt64>] {
-        var ranges: [ClosedRange<UInt64>] = []
-        for number in numbers.sorted() {
-            if let last = ranges.last, last.upperBound + 1 == number {
-                ranges[ranges.count - 1] = last.lowerBound...number
-            } else {
-                ranges.append(number...number)
-            }
-        }
-        return ranges
     }
 }

@@ -1,0 +1,177 @@
+internal import Formats
+internal import Glibc
+internal import LinuxSystem
+public import Logging
+internal import PerfEvents
+internal import Profiles
+public import Settings
+internal import Synchronization
+
+/// Why the daemon can't run.
+public enum AgentError: Error, Sendable, CustomStringConvertible {
+    case delivery(DeliveryError)
+    case sampling(reason: String)
+
+    public var description: String {
+        switch self {
+        case .delivery(let error): "\(error)"
+        case .sampling(let reason): reason
+        }
+    }
+}
+
+/// The daemon: samples the whole host, names what it saw window by window, and delivers it.
+public final class Agent: Sendable {
+    public static let windowLength = Duration.seconds(10)
+    /// Within this time after SIGTERM batches are still sent; what is left waits in the spool.
+    static let shutdownTime = Duration.seconds(5)
+
+    private let settings: Mutex<AgentSettings>
+    private let logger: Logger
+    private let version: String
+    private let delivery: Delivery
+    private let thread: SamplingThread
+    private let finisher: WindowFinisher
+    private let hostName: Mutex<String>
+
+    /// Opens spool and ledger. Nothing is sampled yet.
+    public init(_ settings: AgentSettings, version: String, logger: Logger) throws(AgentError) {
+        var identityOptions = ObjectReader.Options()
+        identityOptions.timeLimit = .seconds(10)
+        var tableOptions = ObjectReader.Options()
+        tableOptions.timeLimit = settings.helper.maximumTime
+        let resolver = ModuleResolver(
+            identities: ObjectReader(options: identityOptions), tables: ObjectReader(options: tableOptions))
+        let names = ServiceNames(rules: settings.serviceRules)
+        let host = Self.facts(settings, version)
+        var deliverySettings = DeliverySettings(
+            spoolDirectory: settings.spool.directory,
+            aggregator: AggregatorAddress(host: settings.aggregator.host, port: Int(settings.aggregator.port)))
+        deliverySettings.spoolLimitBytes = settings.spool.maximumBytes
+        deliverySettings.synchronisation = settings.spool.sync == .batch ? .everyWindow : .never
+        let delivery: Delivery
+        do throws(DeliveryError) {
+            delivery = try Delivery(
+                deliverySettings, host: host, logger: logger,
+                symbolTable: { module in await resolver.symbolTable(of: module.identity) })
+        } catch { throw .delivery(error) }
+        let inspector = ProcessInspector(wantsCommandLine: names.needsCommandLine)
+        finisher = WindowFinisher(
+            resolver: resolver, inspector: inspector, names: names, hostLabels: host.labels)
+        thread = SamplingThread(
+            SamplingPlan(
+                options: SamplingOptions(
+                    samplesPerSecond: settings.samplesPerSecond, includeKernel: settings.includesKernel),
+                rule: WindowRule(length: Self.windowLength, isAligned: true),
+                windowMemoryBytes: settings.windowMemoryBytes, ledgerFile: delivery.ledger))
+        self.delivery = delivery
+        self.settings = Mutex(settings)
+        self.version = version
+        self.logger = logger
+        hostName = Mutex(host.name)
+    }
+
+    /// Samples and delivers until `stop`; returns when what was held is delivered or spooled.
+    public func run() async throws(AgentError) {
+        do { try await thread.start() } catch {
+            await delivery.shutdown(deadline: .seconds(1))
+            throw .sampling(reason: "\(error)")
+        }
+        let directory = settings.withLock { $0.spool.directory }
+        do {
+            try StatusSocket.serve(spoolDirectory: directory) { [weak self] format in
+                await self?.status(format) ?? []
+            }
+        } catch { logger.warning("`perf-agent status` will not work: \(error)") }
+        await delivery.start()
+        let rate = settings.withLock { $0.samplesPerSecond }
+        logger.info("sampling every CPU at \(rate) Hz; spool \(directory)")
+        let answering = Task { await finisher.answer(thread.questions) }
+        for await raw in thread.windows {
+            let (stacks, series) = await finisher.finish(raw)
+            let (settings, version) = (settings.withLock { $0 }, version)
+            let window = WindowProfile(
+                host: Self.facts(settings, version), window: raw.range, stacks: stacks, series: series,
+                ledger: raw.ledger)
+            thread.spareTables.give(raw.table)
+            await delivery.submit(window)
+        }
+        await thread.ended()
+        await answering.value
+        await delivery.shutdown(deadline: Self.shutdownTime)
+        logger.info("ended")
+    }
+
+    /// Ends sampling; `run` returns soon after.
+    public func stop() { thread.stop() }
+
+    /// Other settings for what can change while it runs: labels, rules of services, the host's name. Answers the names
+    /// of those that need a new start.
+    public func reload(_ new: AgentSettings) async -> [String] {
+        let old = settings.withLock { settings in
+            let old = settings
+            settings.labels = new.labels
+            settings.serviceRules = new.serviceRules
+            settings.host = new.host
+            return old
+        }
+        let host = Self.facts(new, version)
+        hostName.withLock { $0 = host.name }
+        await finisher.use(names: ServiceNames(rules: new.serviceRules), hostLabels: host.labels)
+        var needRestart: [String] = []
+        if old.aggregator != new.aggregator { needRestart.append("aggregator") }
+        if old.samplesPerSecond != new.samplesPerSecond { needRestart.append("rate") }
+        if old.includesKernel != new.includesKernel { needRestart.append("kernel") }
+        if old.spool != new.spool { needRestart.append("spool") }
+        if old.windowMemoryBytes != new.windowMemoryBytes { needRestart.append("memory") }
+        if old.helper != new.helper { needRestart.append("helper") }
+        return needRestart
+    }
+
+    private static func facts(_ settings: AgentSettings, _ version: String) -> HostFacts {
+        HostFacts(
+            name: settings.host ?? HostName.current(), agentVersion: version, kernelRelease: KernelRelease.current(),
+            onlineCPUs: UInt32(clamping: CPUList.online()?.count ?? 1),
+            labels: settings.labels.map { Label(name: $0.key, value: $0.value) }.sorted())
+    }
+
+    // MARK: Status
+
+    private func status(_ format: String) async -> [UInt8] {
+        let delivery = await delivery.status()
+        let answer = StatusAnswer(
+            id: delivery.agent, host: hostName.withLock { $0 }, epoch: delivery.epoch,
+            samples: SampleAccount(ledger: delivery.ledger, stored: delivery.stored),
+            cpuSeconds: Double(Clocks.processCPU()) / 1e9, residentBytes: Self.residentBytes(),
+            aggregator: delivery.address.map {
+                StatusAnswer.Aggregator(address: "\($0)", state: delivery.state.rawValue, since: delivery.since)
+            })
+        return format == "json" ? answer.json() + [10] : Array(Self.text(answer, delivery).utf8)
+    }
+
+    private static func text(_ answer: StatusAnswer, _ delivery: DeliveryStatus) -> String {
+        var lines = [
+            "agent       \(answer.id) on \(answer.host), epoch \(answer.epoch)",
+            "samples     taken \(answer.samples.taken) = stored \(answer.samples.stored) + pending"
+                + " \(answer.samples.pending) + \(SummaryLine.losses(answer.samples.dropped))",
+            "estimated   \(delivery.ledger.missedTicks) ticks missed, \(delivery.ledger.throttledTicks) throttled,"
+                + " \(delivery.ledger.lateRecords) samples came late",
+            "spool       \(delivery.spooledBatches) batches, \(delivery.spooledSamples) samples,"
+                + " \(delivery.spooledBytes) bytes",
+            "itself      \((answer.cpuSeconds * 100).rounded() / 100) s of CPU, \(answer.residentBytes >> 20) MiB resident",
+        ]
+        if let aggregator = answer.aggregator {
+            lines.append(
+                "aggregator  \(aggregator.address): \(aggregator.state) since \(aggregator.since)"
+                    + (delivery.lastError.map { " (\($0))" } ?? ""))
+        }
+        return lines.map { EscapedText.escape($0) }.joined(separator: "\n") + "\n"
+    }
+
+    /// Field 2 of /proc/self/statm, in pages (proc_pid_statm(5)).
+    private static func residentBytes() -> UInt64 {
+        guard let text = ProcFile.read("/proc/self/statm", limit: 256) else { return 0 }
+        let fields = String(decoding: text, as: UTF8.self).split(separator: " ")
+        return fields.count > 1 ? (UInt64(fields[1]) ?? 0) * UInt64(max(1, sysconf(Int32(_SC_PAGESIZE)))) : 0
+    }
+}

@@ -1,0 +1,41 @@
+internal import CLinux
+internal import Glibc
+
+/// A plain thread of the system, for what must neither wait for a pool's thread nor hold one up.
+enum SystemThread {
+    private final class Body {
+        let name: String
+        let run: @Sendable () -> Void
+
+        init(_ name: String, _ run: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.run = run
+        }
+    }
+
+    /// Starts a detached thread with all signals blocked: they belong to the main thread.
+    /// - Parameter name: At most 15 bytes, as `ps` and this profiler show it.
+    static func launch(_ name: String, _ run: @escaping @Sendable () -> Void) {
+        let body = unsafe Unmanaged.passRetained(Body(name, run))
+        var thread = pthread_t()
+        var attributes = pthread_attr_t()
+        unsafe pthread_attr_init(&attributes)
+        unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        var all = sigset_t()
+        var before = sigset_t()
+        unsafe sigfillset(&all)
+        unsafe pthread_sigmask(SIG_BLOCK, &all, &before)
+        let code = unsafe pthread_create(
+            &thread, &attributes,
+            { argument in
+                guard let argument = unsafe argument else { return nil }
+                let body = unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+                unsafe linux_name_thread(body.name)
+                body.run()
+                return nil
+            }, unsafe body.toOpaque())
+        unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+        unsafe pthread_attr_destroy(&attributes)
+        precondition(code == 0, "the system has no thread left (pthread_create: \(code))")
+    }
+}

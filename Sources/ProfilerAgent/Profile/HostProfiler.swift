@@ -1,0 +1,262 @@
+internal import Analysis
+internal import Glibc
+internal import LinuxSystem
+internal import Patterns
+internal import PerfEvents
+internal import Profiles
+internal import SymbolTables
+internal import Synchronization
+
+/// Profiles one target on this host, with no aggregator: the same sampling, merging and naming as the fleet's.
+public final class HostProfiler: Sendable {
+    /// How far it is: seconds since the start, of how many (nil: until the end of something).
+    public typealias Progress = @Sendable (_ elapsed: Double, _ duration: Double?) -> Void
+
+    private let request: ProfileRequest
+    private let shouldStop = Atomic(false)
+
+    public init(_ request: ProfileRequest) {
+        self.request = request
+    }
+
+    /// Ends sampling; `run` returns what there is.
+    public func stop() { shouldStop.store(true, ordering: .releasing) }
+
+    /// Samples for as long as the request says.
+    public func run(progress: Progress? = nil) async throws(ProfileError) -> ProfileOutcome {
+        let host = Host(name: HostName.current(), agent: .random())
+        var notes: [String] = []
+        let command = try startCommand()
+        let targets = try selectedProcesses(command: command?.process)
+
+        let (thread, isWholeHost) = try await startSampling(command: command, targets: targets.map(\.process), &notes)
+        let identities = ObjectReader()
+        let tables = ObjectReader()
+        let resolver = ModuleResolver(identities: identities, tables: tables)
+        let finisher = WindowFinisher(
+            resolver: resolver, inspector: ProcessInspector(wantsCommandLine: false), names: ServiceNames(),
+            hostLabels: [])
+        let answering = Task { await finisher.answer(thread.questions) }
+        let collecting = Task { await Self.collect(thread, finisher, resolver, host) }
+
+        let start = HostClock.monotonicNow
+        let clock = HostClock.now()
+        if let command {
+            do { try command.open() } catch {
+                thread.stop()
+                await thread.ended()
+                _ = try? command.end()
+                throw ProfileError.commandFailed(
+                    program: request.targetText, reason: "\(SystemCallReason.text(error.code))")
+            }
+        }
+        var ended = await waitForEnd(command: command, targets: targets.map(\.process), since: start, progress)
+        let end = HostClock.monotonicNow
+        thread.stop()
+        await thread.ended()
+        if let command, ended == nil {
+            ended = await Self.endCommand(command)
+            notes.append("the command was still running when sampling ended, and was told to end")
+        }
+        await answering.value
+        let collected = await collecting.value
+
+        let range = TimeRange(start: clock.wall(start), end: clock.wall(end))
+        let symbolizer = ModuleSymbolizer(tables: collected.tables)
+        let profile = NamedProfile(
+            collected.collection.samples, symbolizer: symbolizer, depth: request.depth, range: range)
+        let outcome = thread.outcome
+        if outcome?.wasRingReduced == true {
+            notes.append(
+                "the limit on locked memory allows less buffer than this rate asks for; `perf-agent doctor` says more")
+        }
+        var commandOutcome: ProfileOutcome.Command?
+        if let command {
+            let seconds = ended.map { Double($0.cpuNanoseconds) / 1e9 }
+            commandOutcome = .init(process: command.process, exitCode: ended?.exitCode, cpuSeconds: seconds)
+            if !isWholeHost, let seconds {
+                notes.append(Self.notSeen(used: seconds, sampled: Double(profile.totalValue) / 1e9))
+            }
+        }
+        return ProfileOutcome(
+            request: request, profile: profile, range: range, ledger: outcome?.ledger ?? Ledger(),
+            command: commandOutcome, processes: targets, notes: notes)
+    }
+
+    private static func notSeen(used: Double, sampled: Double) -> String {
+        func text(_ seconds: Double) -> String { "\((seconds * 1000).rounded() / 1000) s" }
+        return "CPU used \(text(used)), sampled \(text(sampled)), not seen \(text(max(0, used - sampled)))"
+            + " (children that live shorter than a sampling period are missed without the right to sample the host)"
+    }
+
+    // MARK: Target
+
+    private func startCommand() throws(ProfileError) -> GatedProcess? {
+        guard case .command(let arguments) = request.target, let program = arguments.first else { return nil }
+        do { return try GatedProcess(arguments: arguments) } catch {
+            throw .commandFailed(program: program, reason: error.description)
+        }
+    }
+
+    private func selectedProcesses(command: Int32?) throws(ProfileError) -> [(process: Int32, name: String)] {
+        switch request.target {
+        case .host, .command: return []
+        case .process(let process):
+            guard let status = ProcessStatus.read(process) else { throw .noSuchProcess(process) }
+            return [(process, status.command)]
+        case .named(let text):
+            let filter = TargetFilter.named(Glob(text))
+            let own = getpid()
+            var others: Set<String> = []
+            var found: [(process: Int32, name: String)] = []
+            for process in ProcFile.processes() where process != own {
+                guard let status = ProcessStatus.read(process), !status.isKernelThread else { continue }
+                let path = ProcFile.executable(of: process)
+                if filter.selects(process: process, name: status.command, path: path) {
+                    found.append((process, status.command))
+                } else {
+                    others.insert(status.command)
+                }
+            }
+            guard !found.isEmpty else {
+                throw .nothingMatches(glob: text, nearby: Self.nearest(text, among: others))
+            }
+            return found
+        }
+    }
+
+    /// Names that hold the asked letters or begin like them come first.
+    private static func nearest(_ text: String, among names: Set<String>) -> [String] {
+        let wanted = text.filter { $0 != "*" }.lowercased()
+        let prefix = wanted.prefix(3)
+        let similar = names.filter { name in
+            let name = name.lowercased()
+            return name.contains(wanted) || wanted.contains(name) || (prefix.count == 3 && name.hasPrefix(prefix))
+        }
+        return Array((similar.isEmpty ? Array(names) : Array(similar)).sorted().prefix(8))
+    }
+
+    // MARK: Sampling
+
+    private func plan(_ scope: SamplingOptions.Scope, filter: TargetFilter, kernel: Bool) -> SamplingPlan {
+        // Blocks of time are what intervals stand on: some forty of them, none shorter than a quarter of a second.
+        let length = request.duration.map { max(.milliseconds(250), $0 / 40) } ?? .milliseconds(250)
+        return SamplingPlan(
+            options: SamplingOptions(
+                samplesPerSecond: request.samplesPerSecond, includeKernel: kernel,
+                maximumCallChain: UInt16(clamping: min(request.depth, 1024)), scope: scope,
+                enableOnExec: false),
+            filter: filter, rule: WindowRule(length: length, isAligned: false), depth: request.depth,
+            windowMemoryBytes: 256 << 20)
+    }
+
+    private func startSampling(
+        command: GatedProcess?, targets: [Int32], _ notes: inout [String]
+    ) async throws(ProfileError) -> (SamplingThread, isWholeHost: Bool) {
+        let filter: TargetFilter =
+            switch request.target {
+            case .host: .wholeHost
+            case .process(let process): .process(process)
+            case .named(let text): .named(Glob(text))
+            case .command: .process(command?.process ?? -1)
+            }
+        let whole = SamplingThread(plan(.wholeHost, filter: filter, kernel: true))
+        let refusal: PerfEventError
+        do {
+            try await whole.start()
+            return (whole, true)
+        } catch { refusal = error }
+        guard case .notPermitted = refusal, !filter.isWholeHost else { throw .cannotSample(reason: "\(refusal)") }
+        let processes = command.map { [$0.process] } ?? targets
+        for kernel in [true, false] {
+            let narrow = SamplingThread(plan(.processes(processes), filter: .wholeHost, kernel: kernel))
+            do {
+                try await narrow.start()
+                notes.append(
+                    "sampled by events of the process alone"
+                        + (kernel ? "" : ", without kernel frames and time in the kernel")
+                        + ", because \(refusal)")
+                return (narrow, false)
+            } catch  where kernel {
+                continue
+            } catch {
+                throw .cannotSample(reason: "\(error)")
+            }
+        }
+        throw .cannotSample(reason: "\(refusal)")
+    }
+
+    private struct Collected: Sendable {
+        var collection: SampleCollection
+        var tables: [ModuleIdentity: SymbolTable]
+    }
+
+    /// Takes windows as they end. Symbol tables are read at once, while short-lived programs can still be reached.
+    private static func collect(
+        _ thread: SamplingThread, _ finisher: WindowFinisher, _ resolver: ModuleResolver, _ host: Host
+    ) async -> Collected {
+        var collected = Collected(collection: SampleCollection(host: host), tables: [:])
+        var asked: Set<ModuleIdentity> = []
+        for await raw in thread.windows {
+            let (stacks, series) = await finisher.finish(raw)
+            let range = raw.range
+            thread.spareTables.give(raw.table)
+            collected.collection.add(stacks, series, window: range)
+            for module in stacks.modules where module.identity.kind != .name && asked.insert(module.identity).inserted {
+                guard case .table(let bytes) = await resolver.symbolTable(of: module.identity) else { continue }
+                if let table = try? SymbolTable(decoding: bytes) { collected.tables[module.identity] = table }
+            }
+        }
+        return collected
+    }
+
+    /// On Ctrl-C the terminal has told the command already; else it is told to end, and made to where it doesn't.
+    private static func endCommand(_ command: GatedProcess) async -> GatedProcess.End? {
+        for (signal, patience) in [(nil, 50), (SIGTERM, 200), (SIGKILL, 200)] as [(Int32?, Int)] {
+            if let signal { command.kill(signal) }
+            for _ in 0..<patience {
+                do { if let end = try command.end() { return end } } catch { return nil }
+                try? await Task.sleep(nanoseconds: 10_000_000)
+            }
+        }
+        return nil
+    }
+
+    private func waitForEnd(
+        command: GatedProcess?, targets: [Int32], since start: UInt64, _ progress: Progress?
+    ) async -> GatedProcess.End? {
+        let limit = request.duration.map { UInt64(max(0, $0.wholeNanoseconds)) }
+        var nextProgress: UInt64 = 0
+        while !shouldStop.load(ordering: .acquiring) {
+            let elapsed = HostClock.monotonicNow - start
+            if let limit, elapsed >= limit { break }
+            if let command {
+                do { if let end = try command.end() { return end } } catch { return nil }
+            } else if !targets.isEmpty, !targets.contains(where: { kill($0, 0) == 0 || errno == EPERM }) {
+                break
+            }
+            if elapsed >= nextProgress {
+                nextProgress = elapsed + 500_000_000
+                progress?(Double(elapsed) / 1e9, limit.map { Double($0) / 1e9 })
+            }
+            let left = limit.map { $0 > elapsed ? $0 - elapsed : 0 } ?? .max
+            try? await Task.sleep(nanoseconds: min(left, command == nil ? 50_000_000 : 5_000_000))
+        }
+        return nil
+    }
+}
+
+/// The kernel's words for an error number.
+enum SystemCallReason {
+    static func text(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
+}
+
+/// This host's own name.
+enum HostName {
+    static func current() -> String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+        let name = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return name.isEmpty ? "localhost" : name
+    }
+}

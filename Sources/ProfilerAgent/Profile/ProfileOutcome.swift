@@ -1,0 +1,44 @@
+public import Analysis
+public import Formats
+public import Profiles
+
+/// What a one-host profile has found.
+public struct ProfileOutcome: Sendable {
+    public struct Command: Hashable, Sendable {
+        public var process: Int32
+        /// As a shell has it: 128 + N for a program that signal N killed; nil while it runs.
+        public var exitCode: Int32?
+        /// CPU time of the command and the descendants that it waited for, in seconds; nil while it runs.
+        public var cpuSeconds: Double?
+    }
+
+    public var request: ProfileRequest
+    public var profile: NamedProfile
+    /// What was asked and covered.
+    public var range: TimeRange
+    public var ledger: Ledger
+    public var command: Command?
+    /// Processes that the target named at the start, with their names.
+    public var processes: [(process: Int32, name: String)]
+    /// Remarks on how the measurement was made: lines for people.
+    public var notes: [String]
+
+    public var header: AnswerHeader {
+        AnswerHeader(
+            of: profile, asked: range, coverage: Coverage(of: profile, dropped: ledger.dropped))
+    }
+
+    public func answer(limit: Int) -> ProfileAnswer {
+        let functions = profile.ranking(by: .function, sort: .self, limit: limit)
+        // No line tables are read yet.
+        var lines = functions
+        lines.rows = []
+        lines.rowCount = 0
+        return ProfileAnswer(
+            header: header, target: request.targetText, rate: request.samplesPerSecond,
+            durationSeconds: range.seconds,
+            command: command.map { ProfileAnswer.Command(pid: $0.process, exitCode: $0.exitCode) },
+            functions: functions, lines: lines,
+            tree: profile.callTree())
+    }
+}

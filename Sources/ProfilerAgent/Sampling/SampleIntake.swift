@@ -1,0 +1,292 @@
+internal import LinuxSystem
+internal import PerfEvents
+internal import Profiles
+internal import Synchronization
+
+/// How a window ends.
+struct WindowRule: Sendable {
+    /// Windows end where the wall clock shows a multiple of this.
+    var length: Duration
+    /// A one-host profile begins its windows when it begins, not at the wall clock's multiples.
+    var isAligned: Bool
+}
+
+/// The sampling thread's own state: takes records in the order of their times, keeps the process table, adds samples up
+/// and hands windows over. A sample costs no allocation here once the tables have their working size.
+struct SampleIntake: RecordHandler {
+    private(set) var table = ProcessTable()
+    private(set) var window: WindowTable
+    private(set) var counts = Ledger()
+    /// Samples of the host that are not of the target.
+    private(set) var samplesElsewhere: UInt64 = 0
+    /// Nanoseconds that all delivered samples stand for, the target's and others'.
+    private(set) var weightDelivered: UInt64 = 0
+    private let filter: TargetFilter
+    private let ledgerFile: LedgerFile?
+    private let samplesPerSecond: Double
+    private let rule: WindowRule
+    private let questions: AsyncStream<SamplerQuestion>.Continuation
+    private let windows: AsyncStream<RawWindow>.Continuation
+    private let spareTables: SpareTables
+    private var clock: HostClock
+    /// CLOCK_MONOTONIC nanoseconds.
+    private var windowStart: UInt64
+    private(set) var windowEnd: UInt64
+    private var throttledSince: [UInt64?] = []
+    private(set) var needsScan = false
+
+    init(
+        filter: TargetFilter, ledgerFile: LedgerFile?, samplesPerSecond: Double, rule: WindowRule,
+        window: WindowTable, questions: AsyncStream<SamplerQuestion>.Continuation,
+        windows: AsyncStream<RawWindow>.Continuation, spareTables: SpareTables
+    ) {
+        self.filter = filter
+        self.ledgerFile = ledgerFile
+        self.samplesPerSecond = samplesPerSecond
+        self.rule = rule
+        self.window = window
+        self.questions = questions
+        self.windows = windows
+        self.spareTables = spareTables
+        clock = .now()
+        windowStart = HostClock.monotonicNow
+        windowEnd = 0
+        windowEnd = nextEnd(after: windowStart)
+    }
+
+    private func nextEnd(after start: UInt64) -> UInt64 {
+        rule.isAligned
+            ? clock.nextBoundary(after: start, every: rule.length) : start &+ UInt64(rule.length.wholeNanoseconds)
+    }
+
+    // MARK: /proc
+
+    /// Reads all of /proc; at the start, and after records of the side band were lost.
+    mutating func scan() {
+        needsScan = false
+        clock = .now()
+        ProcessScan.all(into: &table, clock: clock)
+        markTargets()
+    }
+
+    /// Marks what the filter selects, and everything below it, as target.
+    private mutating func markTargets() {
+        guard !filter.isWholeHost else { return }
+        var children: [Int32: [UInt32]] = [:]
+        var pending: [UInt32] = []
+        for process in table.liveProcesses {
+            guard let slot = table.slot(of: process) else { continue }
+            let entry = table.entries[Int(slot)]
+            children[entry.parent, default: []].append(slot)
+            let path =
+                table.files.files.indices.contains(Int(entry.program))
+                ? table.files.files[Int(entry.program)].path : nil
+            if entry.isTarget || filter.selects(process: process, name: table.names[entry.name], path: path) {
+                pending.append(slot)
+            }
+        }
+        var seen: Set<UInt32> = []
+        while let slot = pending.popLast() {
+            guard seen.insert(slot).inserted else { continue }
+            table.markTarget(slot)
+            pending += children[table.entries[Int(slot)].process] ?? []
+        }
+    }
+
+    var targets: [Int32] {
+        table.liveProcesses.filter { process in table.slot(of: process).map { table.entries[Int($0)].isTarget } ?? false
+        }
+    }
+
+    // MARK: Records
+
+    mutating func sample(_ sample: borrowing Sample) {
+        if sample.time >= windowEnd { closeWindow(at: windowEnd) }
+        weightDelivered &+= sample.weight
+        guard let slot = table.slot(of: sample.pid) ?? adopt(sample.pid) else {
+            take(1)
+            drop(1, .tableFull)
+            return
+        }
+        let isTarget = table.entries[Int(slot)].isTarget
+        guard filter.isWholeHost || isTarget else {
+            samplesElsewhere &+= 1
+            return
+        }
+        take(1)
+        if sample.isLate {
+            counts.lateRecords &+= 1
+            ledgerFile?.addLateRecords()
+        }
+        if !table.entries[Int(slot)].wasAskedFor { askFor(slot) }
+        let processName = table.entries[Int(slot)].name
+        let threadName = table.threads[sample.tid]?.name ?? processName
+        let isAdded = window.add(
+            slot: slot, processName: processName, threadName: threadName, space: table.entries[Int(slot)].space,
+            chain: sample.callChain, isChainFull: sample.isChainFull, weight: sample.weight)
+        if !isAdded { drop(1, .tableFull) }
+    }
+
+    mutating func mapped(_ mapping: borrowing Mapping) {
+        guard mapping.isExecutable || mapping.protection == 0 else { return }
+        let (end, overflow) = mapping.address.addingReportingOverflow(mapping.length)
+        guard !overflow, table.slot(of: mapping.pid) != nil else { return }
+        let path = String(decoding: mapping.name.indices.map { mapping.name[$0] }, as: UTF8.self)
+        let file: MappedFile
+        if MappedFile.isAnonymous(path: path) {
+            file = .anonymous
+        } else if path == MappedFile.vdso.path {
+            file = .vdso
+        } else {
+            file = MappedFile(
+                path: path, buildID: mapping.buildID.indices.map { mapping.buildID[$0] },
+                deviceMajor: mapping.deviceMajor, deviceMinor: mapping.deviceMinor, inode: mapping.inode)
+        }
+        let owner = MappedFileOwner(process: mapping.pid, start: mapping.address, end: end)
+        let (number, isNew) = table.internFile(file, owner: owner)
+        table.mapped(
+            process: mapping.pid,
+            range: MappedRange(
+                start: mapping.address, end: end, fileOffset: file.isFile ? mapping.fileOffset : 0, file: number),
+            isFile: file.isFile)
+        let isWanted =
+            filter.isWholeHost || table.slot(of: mapping.pid).map { table.entries[Int($0)].isTarget } ?? false
+        if isNew, file.isFile, isWanted { questions.yield(.file(file, owner)) }
+    }
+
+    mutating func named(_ name: borrowing CommandName) {
+        let text = String(decoding: name.name.indices.map { name.name[$0] }, as: UTF8.self)
+        let slot = table.named(
+            process: name.pid, thread: name.tid, name: text, isExec: name.isExec, time: name.time)
+        if let slot, filter.selects(process: name.pid, name: text, path: nil) { table.markTarget(slot) }
+    }
+
+    mutating func forked(_ fork: Fork) {
+        table.forked(
+            process: fork.pid, thread: fork.tid, parentProcess: fork.parentPID, parentThread: fork.parentTID,
+            time: fork.time)
+    }
+
+    mutating func exited(_ exit: Fork) { table.exited(process: exit.pid, thread: exit.tid) }
+
+    /// The control group of a process is read with its environment; a new group alone says nothing of any process.
+    mutating func cgroup(_ cgroup: borrowing CgroupPath) {}
+
+    mutating func lost(_ count: UInt64, from ring: RingKind, cpu: Int) {
+        switch ring {
+        case .samples:
+            take(count)
+            drop(count, .ringFull)
+        case .sideBand: needsScan = true
+        }
+    }
+
+    mutating func malformed(ring: RingKind, cpu: Int) {
+        switch ring {
+        case .samples:
+            take(1)
+            drop(1, .malformed)
+        case .sideBand: needsScan = true
+        }
+    }
+
+    mutating func throttled(cpu: Int, time: UInt64) {
+        while throttledSince.count <= cpu { throttledSince.append(nil) }
+        if throttledSince[cpu] == nil { throttledSince[cpu] = time }
+    }
+
+    mutating func unthrottled(cpu: Int, time: UInt64) {
+        guard throttledSince.indices.contains(cpu), let since = throttledSince[cpu] else { return }
+        throttledSince[cpu] = nil
+        guard time > since else { return }
+        let ticks = UInt64(Double(time - since) / 1e9 * samplesPerSecond)
+        counts.throttledTicks &+= ticks
+        ledgerFile?.addThrottledTicks(ticks)
+    }
+
+    /// The sampler's estimate, since its start, of ticks that were due and never came.
+    mutating func missed(upTo ticks: UInt64) {
+        guard ticks > counts.missedTicks else { return }
+        ledgerFile?.addMissedTicks(ticks - counts.missedTicks)
+        counts.missedTicks = ticks
+    }
+
+    // MARK: Windows
+
+    /// Ends the window at a moment of the monotonic clock and hands it over. Where the one before has not been taken
+    /// yet, this window goes on instead (false): nothing is lost, its range grows.
+    @discardableResult
+    mutating func closeWindow(at end: UInt64) -> Bool {
+        defer {
+            clock = .now()
+            windowEnd = nextEnd(after: max(end, windowStart))
+        }
+        var processes: [UInt32: SampledProcess] = [:]
+        for cell in window.cells where processes[cell.process] == nil {
+            processes[cell.process] = SampledProcess(table.entries[Int(cell.process)])
+        }
+        let raw = RawWindow(
+            range: TimeRange(start: clock.wall(windowStart), end: clock.wall(end)), samplesPerSecond: samplesPerSecond,
+            table: window, processes: processes, names: table.names, files: table.files,
+            ledger: ledgerFile?.snapshot() ?? counts)
+        if case .dropped = windows.yield(raw) { return false }
+        window = spareTables.take() ?? WindowTable(maximumNodes: window.maximumNodes, maximumDepth: window.maximumDepth)
+        table.closeWindow()
+        windowStart = end
+        return true
+    }
+
+    /// The open window can't be handed over any more: its samples are dropped, counted.
+    mutating func giveUpWindow() {
+        drop(window.samples, .killed)
+        window.removeAll()
+    }
+
+    // MARK: Inside
+
+    private mutating func take(_ count: UInt64) {
+        counts.taken &+= count
+        ledgerFile?.addTaken(count)
+    }
+
+    private mutating func drop(_ count: UInt64, _ reason: DropReason) {
+        counts.dropped[reason, default: 0] &+= count
+        ledgerFile?.addDropped(count, reason)
+    }
+
+    private mutating func askFor(_ slot: UInt32) {
+        table.markAskedFor(slot)
+        questions.yield(.process(SampledProcess(table.entries[Int(slot)])))
+    }
+
+    /// A process that was sampled before anything was heard of it. -1 stands for threads in their last moments, which
+    /// have no PID any more.
+    private mutating func adopt(_ process: Int32) -> UInt32? {
+        if process > 0 {
+            if let slot = ProcessScan.one(process, into: &table, clock: clock) {
+                if case .process(process) = filter { table.markTarget(slot) }
+                return slot
+            }
+        }
+        return table.found(
+            process: process, parent: 0, startTime: 0, name: process > 0 ? "[gone]" : "[exiting]", threads: 1,
+            isKernelThread: false)
+    }
+}
+
+/// Window tables that were read out and can be filled again, so that a new window needs no new memory.
+final class SpareTables: Sendable {
+    private let tables = Mutex<[WindowTable]>([])
+    /// One is being filled and one read; more would only lie there.
+    private static let maximum = 2
+
+    init() {}
+
+    func take() -> WindowTable? { tables.withLock { $0.popLast() } }
+
+    func give(_ table: consuming WindowTable) {
+        table.removeAll()
+        let emptied = table
+        tables.withLock { if $0.count < Self.maximum { $0.append(emptied) } }
+    }
+}

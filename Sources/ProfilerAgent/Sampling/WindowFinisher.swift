@@ -1,0 +1,73 @@
+internal import LinuxSystem
+internal import Profiles
+internal import SymbolSources
+
+/// Makes a profile of a raw window: looks up what its numbers stand for and names it.
+actor WindowFinisher {
+    private let resolver: ModuleResolver
+    private let inspector: ProcessInspector
+    private var names: ServiceNames
+    private var hostLabels: [Label]
+    private var kernel: KernelSymbols?
+    private var kernelReadAt: ContinuousClock.Instant?
+
+    init(resolver: ModuleResolver, inspector: ProcessInspector, names: ServiceNames, hostLabels: [Label]) {
+        self.resolver = resolver
+        self.inspector = inspector
+        self.names = names
+        self.hostLabels = hostLabels
+    }
+
+    /// Other rules and labels, from the next window on.
+    func use(names: ServiceNames, hostLabels: [Label]) async {
+        self.names = names
+        self.hostLabels = hostLabels
+        await inspector.want(commandLine: names.needsCommandLine)
+    }
+
+    func finish(_ raw: RawWindow) async -> (stacks: StackTable, series: [Series]) {
+        readKernelSymbols()
+        var used: Set<UInt32> = []
+        for frame in raw.table.stacks.frames where frame.kind == .native && frame.module != Frame.none {
+            used.insert(frame.module)
+        }
+        var services: [UInt32: ServiceNames.Answer] = [:]
+        for (slot, process) in raw.processes {
+            var facts = await inspector.facts(of: process)
+            if process.program != ProcessEntry.unknownName {
+                used.insert(process.program)
+                if facts.program == nil, raw.files.files.indices.contains(Int(process.program)) {
+                    facts.program = raw.files.files[Int(process.program)].path
+                }
+            }
+            services[slot] = names.answer(
+                for: facts, name: raw.names[process.name], isKernelThread: process.isKernelThread)
+        }
+        var modules: [UInt32: ResolvedModule] = [:]
+        for number in used where raw.files.files.indices.contains(Int(number)) {
+            modules[number] = await resolver.resolve(
+                raw.files.files[Int(number)], owner: raw.files.owners[Int(number)])
+        }
+        await inspector.endWindow()
+        await resolver.endWindow()
+        return WindowNaming(modules: modules, services: services, kernel: kernel, hostLabels: hostLabels).name(raw)
+    }
+
+    /// Modules of the kernel come and go, so the table is read again now and then.
+    private func readKernelSymbols() {
+        let now = ContinuousClock.now
+        if let kernelReadAt, now - kernelReadAt < .seconds(600) { return }
+        kernelReadAt = now
+        if let read = try? KernelSymbols.read() { kernel = read }
+    }
+
+    /// Answers what the sampling thread asks, until it has ended.
+    nonisolated func answer(_ questions: AsyncStream<SamplerQuestion>) async {
+        for await question in questions {
+            switch question {
+            case .process(let process): await inspector.facts(of: process)
+            case .file(let file, let owner): await resolver.resolve(file, owner: owner)
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+internal import Profiles
+internal import SymbolSources
+
+/// A mapped file as a module of the profile, and how to place an offset of the file in the module's own addresses.
+struct ResolvedModule: Hashable, Sendable {
+    var module: Module
+    /// Empty where the file could not be read; its frames keep offsets of the file as addresses then.
+    var loadSegments: [LoadSegment] = []
+}
+
+/// Turns a raw window into the words of `Profiles`: names in place of numbers, modules in place of files, addresses of
+/// the file's own space in place of offsets. Pure: everything that must be looked up is passed in.
+struct WindowNaming {
+    /// By number of the window's file; what isn't there is known by its path alone.
+    var modules: [UInt32: ResolvedModule]
+    /// By slot of the window's processes.
+    var services: [UInt32: ServiceNames.Answer]
+    var kernel: KernelSymbols?
+    /// Of the host, from the configuration: on every series.
+    var hostLabels: [Label]
+
+    static let unknownKernelFunction = "[unknown]"
+
+    func name(_ raw: RawWindow) -> (stacks: StackTable, series: [Series]) {
+        var stacks = StackTable()
+        let source = raw.table.stacks
+        stacks.reserve(frames: source.frames.count, nodes: source.nodes.count)
+        var moduleNumbers: [UInt32: UInt32] = [:]
+        var frameMap: [UInt32] = []
+        frameMap.reserveCapacity(source.frames.count)
+        for frame in source.frames {
+            frameMap.append(stacks.intern(named(frame, raw, &stacks, &moduleNumbers)))
+        }
+        var nodeMap: [UInt32] = [StackTable.root]
+        nodeMap.reserveCapacity(source.nodes.count)
+        for node in source.nodes.dropFirst() {
+            nodeMap.append(stacks.intern(parent: nodeMap[Int(node.parent)], frame: frameMap[Int(node.frame)]))
+        }
+        return (stacks, series(raw, nodeMap))
+    }
+
+    private func named(
+        _ frame: Frame, _ raw: RawWindow, _ stacks: inout StackTable, _ moduleNumbers: inout [UInt32: UInt32]
+    ) -> Frame {
+        switch frame.kind {
+        case .process, .thread: return Frame(kind: frame.kind, name: stacks.intern(raw.names[frame.name]))
+        case .kernel:
+            guard let index = kernel?.index(at: frame.address), let kernel else {
+                return Frame(
+                    kind: .kernel, name: stacks.intern(Self.unknownKernelFunction), module: stacks.intern(Module.kernel)
+                )
+            }
+            let module = kernel.module(index).map { Module(identity: .name, name: "[\($0)]") } ?? .kernel
+            return Frame(kind: .kernel, name: stacks.intern(kernel.name(index)), module: stacks.intern(module))
+        case .native:
+            guard frame.module != Frame.none else { return Frame(kind: .native, address: frame.address) }
+            let resolved = module(frame.module, raw)
+            let number: UInt32
+            if let known = moduleNumbers[frame.module] {
+                number = known
+            } else {
+                number = stacks.intern(resolved.module)
+                moduleNumbers[frame.module] = number
+            }
+            return Frame(
+                kind: .native, module: number,
+                address: resolved.loadSegments.address(ofFileOffset: frame.address) ?? frame.address)
+        case .marker: return Frame(kind: .marker, name: stacks.intern(Frame.truncatedMarker))
+        case .jit, .interpreted: return frame
+        }
+    }
+
+    private func module(_ file: UInt32, _ raw: RawWindow) -> ResolvedModule {
+        if let resolved = modules[file] { return resolved }
+        let path = raw.files.files.indices.contains(Int(file)) ? raw.files.files[Int(file)].path : "?"
+        return ResolvedModule(module: Module(identity: .name, name: path))
+    }
+
+    private struct Sum {
+        var nodes: [UInt32: (count: UInt64, weight: UInt64)] = [:]
+        var cut: UInt64 = 0
+    }
+
+    private func series(_ raw: RawWindow, _ nodeMap: [UInt32]) -> [Series] {
+        var keys: [UInt32: SeriesKey] = [:]
+        var sums: [SeriesKey: Sum] = [:]
+        for cell in raw.table.cells {
+            let key: SeriesKey
+            if let known = keys[cell.process] {
+                key = known
+            } else {
+                key = seriesKey(cell.process, raw)
+                keys[cell.process] = key
+                let cut = raw.table.cut
+                sums[key, default: Sum()].cut &+= cut.indices.contains(Int(cell.process)) ? cut[Int(cell.process)] : 0
+            }
+            let node = nodeMap[Int(cell.node)]
+            sums[key, default: Sum()].nodes[node, default: (0, 0)].count &+= cell.count
+            sums[key, default: Sum()].nodes[node, default: (0, 0)].weight &+= cell.weight
+        }
+        return sums.map { key, sum in
+            let sorted = sum.nodes.sorted { $0.key < $1.key }
+            return Series(
+                key: key, samplesPerSecond: raw.samplesPerSecond,
+                stacks: StackCounts(
+                    nodes: sorted.map(\.key), counts: sorted.map(\.value.count), weights: sorted.map(\.value.weight)),
+                quality: StackQuality(whole: nil, cut: sum.cut, broken: nil))
+        }.sorted { left, right in
+            (left.key.service, left.key.version) != (right.key.service, right.key.version)
+                ? (left.key.service, left.key.version) < (right.key.service, right.key.version)
+                : left.key.labels.lexicographicallyPrecedes(right.key.labels)
+        }
+    }
+
+    private func seriesKey(_ slot: UInt32, _ raw: RawWindow) -> SeriesKey {
+        guard let process = raw.processes[slot] else {
+            return SeriesKey(service: "?", version: "", labels: hostLabels, type: .cpu)
+        }
+        let answer =
+            services[slot]
+            ?? ServiceNames.Answer(service: raw.names[process.name], version: "", labels: [])
+        var version = answer.version
+        if version.isEmpty, process.program != ProcessEntry.unknownName {
+            let identity = module(process.program, raw).module.identity
+            if identity.kind == .buildID { version = Self.hexadecimal(identity.bytes) }
+        }
+        let names = Set(answer.labels.map(\.name))
+        let labels = (answer.labels + hostLabels.filter { !names.contains($0.name) }).sorted()
+        return SeriesKey(service: answer.service, version: version, labels: labels, type: .cpu)
+    }
+
+    private static func hexadecimal(_ bytes: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+}

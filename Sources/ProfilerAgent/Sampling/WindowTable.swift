@@ -1,0 +1,160 @@
+internal import Profiles
+
+/// One counter of a window: a stack of one process.
+struct WindowCell: Hashable, Sendable {
+    /// Slot of the `ProcessTable`.
+    var process: UInt32
+    /// Leaf node of the window's stacks.
+    var node: UInt32
+    var count: UInt64
+    var weight: UInt64
+}
+
+/// The samples of a window, added up by process and stack, before anything has a name.
+///
+/// Its frames hold numbers of the process table: `name` of a process or thread frame is one of its names, `module` of
+/// a native frame one of its files and `address` an offset in that file; kernel frames hold a raw address. What is
+/// interned once costs no allocation again, and a window keeps the memory of the one before it.
+struct WindowTable: Sendable {
+    private(set) var stacks = StackTable()
+    private(set) var cells: [WindowCell] = []
+    private var slots: [UInt32]
+    private let truncated = Frame(kind: .marker)
+    /// Samples whose stack was cut, by slot of the process table.
+    private(set) var cut: [UInt64] = []
+    private(set) var samples: UInt64 = 0
+    private(set) var weight: UInt64 = 0
+    /// Samples that found no room.
+    private(set) var refused: UInt64 = 0
+    let maximumNodes: Int
+    /// Frames kept of a stack, counted from the leaf.
+    let maximumDepth: Int
+
+    private static let empty = UInt32.max
+    /// What a node costs, with its part of frames, cells and the open tables, at their fullest: for turning a limit in
+    /// bytes into one in nodes.
+    static let bytesPerNode = 96
+
+    init(maximumNodes: Int, maximumDepth: Int) {
+        self.maximumNodes = maximumNodes
+        self.maximumDepth = maximumDepth
+        slots = Array(repeating: Self.empty, count: 4096)
+    }
+
+    mutating func removeAll() {
+        stacks.removeAll()
+        cells.removeAll(keepingCapacity: true)
+        for index in slots.indices { slots[index] = Self.empty }
+        for index in cut.indices { cut[index] = 0 }
+        samples = 0
+        weight = 0
+        refused = 0
+    }
+
+    /// The kernel's marks inside a call chain (linux/perf_event.h): what follows is of the kernel, of the user's code.
+    private static let contextKernel = UInt64(bitPattern: -128)
+    private static let contextUser = UInt64(bitPattern: -512)
+    private static let contextLowest = UInt64(bitPattern: -4095)
+
+    /// Counts a sample. False where the window has no room for its stack; the sample is then counted in `refused`.
+    mutating func add(
+        slot: UInt32, processName: UInt32, threadName: UInt32, space: borrowing AddressSpace, chain: Span<UInt64>,
+        isChainFull: Bool, weight sampleWeight: UInt64
+    ) -> Bool {
+        // Leaf first: the kernel's part, then the user's.
+        var kernelStart = 0
+        var kernelEnd = 0
+        var userStart = 0
+        var userEnd = 0
+        var context: UInt64 = 0
+        for index in chain.indices where chain[index] >= Self.contextLowest {
+            if context == Self.contextKernel { kernelEnd = index }
+            if context == Self.contextUser { userEnd = index }
+            context = chain[index]
+            if context == Self.contextKernel { kernelStart = index + 1 }
+            if context == Self.contextUser { userStart = index + 1 }
+        }
+        if context == Self.contextKernel { kernelEnd = chain.count }
+        if context == Self.contextUser { userEnd = chain.count }
+        kernelEnd = max(kernelEnd, kernelStart)
+        userEnd = max(userEnd, userStart)
+
+        let kernelKept = min(kernelEnd - kernelStart, maximumDepth)
+        let userKept = min(userEnd - userStart, maximumDepth - kernelKept)
+        let isCut = isChainFull || kernelEnd - kernelStart + userEnd - userStart > maximumDepth
+
+        guard stacks.nodes.count + kernelKept + userKept + 3 <= maximumNodes else {
+            refused &+= 1
+            return false
+        }
+        var node = StackTable.root
+        descend(&node, Frame(kind: .process, name: processName))
+        descend(&node, Frame(kind: .thread, name: threadName))
+        if isCut { descend(&node, truncated) }
+        var index = userStart + userKept
+        while index > userStart {
+            index -= 1
+            // The first user frame is an instruction that was interrupted or will be returned to by the kernel; every
+            // other one is a return address, and the call stands before it.
+            let address = index == userStart ? chain[index] : chain[index] &- 1
+            if let range = space.range(holding: address) {
+                descend(
+                    &node,
+                    Frame(kind: .native, module: range.file, address: address - range.start &+ range.fileOffset))
+            } else {
+                descend(&node, Frame(kind: .native, address: address))
+            }
+        }
+        index = kernelStart + kernelKept
+        while index > kernelStart {
+            index -= 1
+            let address = index == kernelStart ? chain[index] : chain[index] &- 1
+            descend(&node, Frame(kind: .kernel, address: address))
+        }
+        count(slot: slot, node: node, weight: sampleWeight)
+        samples &+= 1
+        weight &+= sampleWeight
+        if isCut {
+            while cut.count <= Int(slot) { cut.append(0) }
+            cut[Int(slot)] &+= 1
+        }
+        return true
+    }
+
+    @inline(__always)
+    private mutating func descend(_ node: inout UInt32, _ frame: Frame) {
+        node = stacks.intern(parent: node, frame: stacks.intern(frame))
+    }
+
+    private static func mix(_ process: UInt32, _ node: UInt32) -> Int {
+        var bits = (UInt64(process) << 32 | UInt64(node)) &* 0x9E37_79B9_7F4A_7C15
+        bits = (bits ^ bits >> 32) &* 0xD6E8_FEB8_6659_FD93
+        return Int(truncatingIfNeeded: bits ^ bits >> 32)
+    }
+
+    private mutating func count(slot: UInt32, node: UInt32, weight: UInt64) {
+        var place = Self.mix(slot, node) & (slots.count - 1)
+        while slots[place] != Self.empty {
+            let index = Int(slots[place])
+            if cells[index].process == slot, cells[index].node == node {
+                cells[index].count &+= 1
+                cells[index].weight &+= weight
+                return
+            }
+            place = (place + 1) & (slots.count - 1)
+        }
+        slots[place] = UInt32(cells.count)
+        cells.append(WindowCell(process: slot, node: node, count: 1, weight: weight))
+        if cells.count * 2 > slots.count { growSlots() }
+    }
+
+    private mutating func growSlots() {
+        let size = slots.count * 2
+        slots = Array(repeating: Self.empty, count: size)
+        for (index, cell) in cells.enumerated() {
+            var place = Self.mix(cell.process, cell.node) & (size - 1)
+            while slots[place] != Self.empty { place = (place + 1) & (size - 1) }
+            slots[place] = UInt32(index)
+        }
+    }
+}

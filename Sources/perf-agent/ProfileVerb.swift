@@ -1,0 +1,193 @@
+internal import Analysis
+internal import ArgumentParser
+internal import FlameGraphs
+internal import Formats
+internal import Glibc
+internal import ProfilerAgent
+internal import Profiles
+internal import Settings
+
+struct ProfileVerb: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "profile",
+        abstract: "Samples one target on this machine for a while and prints its hotspots.",
+        discussion: """
+            TARGET is a PID (with its descendants), a program's name or glob, `host`, or a path to a program or script, \
+            which is then run. After -- stands a command to run and sample from its first instruction to its last, \
+            children too. Defaults come from the nearest PROJECT_CONFIG.xml upward from here.
+
+            EXAMPLES:
+              perf-agent profile --flamegraph -- make -j4
+              perf-agent profile nginx --duration 30s --format folded --output nginx.folded
+            """)
+
+    @Argument(help: "PID, name, glob, path or `host`.")
+    var target: String?
+    @Argument(parsing: .postTerminator, help: "A command and its arguments, after --.")
+    var command: [String] = []
+    @Option(help: ArgumentHelp("What to measure (default: of PROJECT_CONFIG.xml, else cpu).", valueName: "type"))
+    var type: String?
+    @Option(
+        help: ArgumentHelp(
+            "Samples per second and CPU, 1 to 10000 (default: of PROJECT_CONFIG.xml, else 100).", valueName: "hz"))
+    var rate: String?
+    @Option(help: ArgumentHelp("Frames kept per stack, counted from the leaf, 1 to 65535 (1024).", valueName: "n"))
+    var depth: String?
+    @Option(
+        help: ArgumentHelp("Seconds, 10s or 2m; 0 until interrupted (10 s, or the command's life).", valueName: "time"))
+    var duration: String?
+    @Option(
+        help: ArgumentHelp(
+            "Writes an interactive SVG, to a file of a chosen name where none is given: --flamegraph[=FILE].",
+            valueName: "file"))
+    var flamegraph: String?
+    @Option(
+        help: ArgumentHelp("text, json, folded or svg (text, or by the extension of --output).", valueName: "format"))
+    var format: String?
+    @Option(help: ArgumentHelp("Writes the result to a file.", valueName: "file"))
+    var output: String?
+    @Option(help: ArgumentHelp("A PROJECT_CONFIG.xml.", valueName: "file"))
+    var config: String?
+    @Option(help: ArgumentHelp("auto or perf.", valueName: "profiler"))
+    var profiler = "auto"
+    @Option(help: ArgumentHelp("Rows of the table.", valueName: "n"))
+    var limit = 20
+
+    func run() async throws {
+        try await reporting { () async throws(Failure) in
+            let format = try ProfileArguments.format(format, output: output)
+            let request = try request()
+            guard limit >= 0 else { throw Failure("--limit \(limit): it must be 0 or more", code: .usage) }
+            if let flamegraph, flamegraph != ProfileArguments.chosenFile {
+                let later = [".html", ".htm"].contains { flamegraph.hasSuffix($0) }
+                if later { throw Failure("a flame graph as HTML comes later; give a file that ends in .svg") }
+                if flamegraph.isEmpty { throw Failure("--flamegraph= names no file", code: .usage) }
+            }
+            let profiler = HostProfiler(request)
+            let signals = SignalWatch([SIGINT, SIGTERM]) { _ in profiler.stop() }
+            let outcome: ProfileOutcome
+            do throws(ProfileError) {
+                outcome = try await profiler.run { elapsed, duration in
+                    let of = duration.map { " of \(ProfileText.seconds($0, places: 0))" } ?? ""
+                    Output.progress(
+                        "sampling \(request.targetText), \(ProfileText.seconds(elapsed, places: 0))\(of); Ctrl-C ends")
+                }
+            } catch {
+                Output.progress("")
+                throw Failure("\(error)", code: error.isNoMatch ? .noMatch : .impossible)
+            }
+            Output.progress("")
+            withExtendedLifetime(signals) {}
+            try write(outcome, format)
+        }
+    }
+
+    private func request() throws(Failure) -> ProfileRequest {
+        try ProfileArguments.checkProfiler(profiler)
+        let (target, text) = try ProfileArguments.target(target, command: command)
+        let project: ProjectConfiguration?
+        do throws(SettingsError) {
+            project = try ProjectConfiguration.find(
+                asked: config, from: workingDirectory(), types: ProfileArguments.types)
+        } catch { throw Failure("\(error)") }
+        for warning in project?.warnings ?? [] { Output.message("warning: \(warning)") }
+        _ = try ProfileArguments.type(type ?? project?.types?.joined(separator: ",") ?? "cpu")
+        let rate = try value(rate, "--rate", "samples per second and CPU, 1 to 10000") {
+            SettingText.number($0).flatMap { (1...10_000).contains($0) ? $0 : nil }
+        }
+        let depth = try value(depth, "--depth", "a number of frames, 1 to 65535") {
+            Int($0).flatMap { (1...65_535).contains($0) ? $0 : nil }
+        }
+        let asked = try value(duration, "--duration", "seconds, or a time as in 10s or 2m; 0 means until interrupted") {
+            SettingText.duration($0)
+        }
+        var duration = asked ?? project?.duration
+        if duration == nil, case .command = target { duration = .zero }
+        let limit = duration ?? .seconds(10)
+        return ProfileRequest(
+            target: target, targetText: text, samplesPerSecond: rate ?? project?.samplesPerSecond ?? 100,
+            depth: depth ?? project?.depth ?? 1024, duration: limit == .zero ? nil : limit)
+    }
+
+    private func value<Value>(
+        _ text: String?, _ flag: String, _ expected: String, _ read: (String) -> Value?
+    ) throws(Failure) -> Value? {
+        guard let text else { return nil }
+        guard let value = read(text) else {
+            throw Failure("\(flag) '\(text)' can't be used; expected \(expected)", code: .usage)
+        }
+        return value
+    }
+
+    private func workingDirectory() -> String {
+        guard let path = unsafe getcwd(nil, 0) else { return "/" }
+        defer { unsafe free(path) }
+        return unsafe String(cString: path)
+    }
+
+    // MARK: Result
+
+    private func write(_ outcome: ProfileOutcome, _ format: ProfileArguments.Format) throws(Failure) {
+        for note in outcome.notes { Output.message("note: \(note)") }
+        var written: [String] = []
+        if let flamegraph {
+            let path = flamegraph == ProfileArguments.chosenFile ? chosenName(outcome) : flamegraph
+            try Output.file(picture(outcome), path: path, flag: "--flamegraph")
+            written.append("flame graph: \(path)")
+        }
+        var bytes: [UInt8]
+        switch format {
+        case .json: bytes = outcome.answer(limit: limit).json() + [10]
+        case .folded:
+            let folded = Folded(of: outcome.profile)
+            if let note = folded.note { Output.message("note: \(note)") }
+            bytes = folded.bytes
+        case .svg: bytes = picture(outcome)
+        case .text:
+            if let output { written.append("this table: \(output)") }
+            let colour = output == nil && Output.usesColour(environmentVariables())
+            bytes = Array(ProfileText.text(outcome, limit: limit, written: written, inColour: colour).utf8)
+        }
+        var output = output
+        if format == .svg, output == nil, Output.isTerminal { output = chosenName(outcome) }
+        if let output {
+            try Output.file(bytes, path: output, flag: "--output")
+            Output.message("wrote \(output)")
+        } else {
+            try Output.result(bytes)
+        }
+        if format != .text { for line in written { Output.message("wrote \(line)") } }
+        if outcome.profile.sampleCount == 0 {
+            Output.message(
+                "no samples: the target used less CPU time than one sampling period; `--rate` and `--duration` take more"
+            )
+        }
+    }
+
+    private func picture(_ outcome: ProfileOutcome) -> [UInt8] {
+        let measure = outcome.profile.naturalMeasure
+        let graph = FlameGraph(
+            outcome.profile.callTree(), measure: measure, unitName: outcome.profile.unitName(measure))
+        return graph.svg(title: outcome.request.targetText, subtitle: ProfileText.summary(outcome))
+    }
+
+    /// `profile-TARGET-TIME.svg`, with nothing in it that a file's name should not hold.
+    private func chosenName(_ outcome: ProfileOutcome) -> String {
+        var words = outcome.request.targetText
+        if case .command(let arguments) = outcome.request.target {
+            words = arguments.first?.split(separator: "/").last.map(String.init) ?? "command"
+        }
+        func safe(_ text: String) -> String {
+            String(
+                text.unicodeScalars.map { scalar in
+                    let isSafe =
+                        scalar.isASCII
+                        && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+                            || scalar == "." || scalar == "_" || scalar == "-")
+                    return Character(isSafe ? scalar : "_")
+                }.prefix(64))
+        }
+        let time = RFC3339.text(outcome.range.start).prefix(19).filter { $0 != "-" && $0 != ":" }
+        return "profile-\(safe(words))-\(time).svg"
+    }
+}
