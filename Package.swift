@@ -184,6 +184,12 @@ let package = Package(
         .executableTarget(
             name: "demo-load", path: "Tests/DemoLoad", cSettings: [.unsafeFlags(["-fno-omit-frame-pointer"])]),
         .executableTarget(
+            name: "benchmarks",
+            dependencies: [
+                "PerfEvents", "ProfilerAgent", "WireProtocol", "ProfileStore", "Analysis", "Formats", "FlameGraphs",
+                "SymbolTables", "Compression", "ByteCoding", "Profiles", "AllocationCount",
+            ], path: "Tests/Benchmarks", swiftSettings: settings),
+        .executableTarget(
             name: "ObjectHelperProgram", dependencies: ["ProfilerAgent"], path: "Tests/ObjectHelperProgram",
             swiftSettings: settings),
     ] + fuzzTargets()

@@ -24,7 +24,7 @@ func tell(_ name: String, _ profile: WindowProfile, limit: Double, _ report: ino
     let encoding = try leastThreadSeconds(of: repetitions) { _ = try encode() }
     let decoding = try leastThreadSeconds(of: repetitions) { _ = try batch.windowProfile() }
     // What stands around the body on the wire, the frame's length among it.
-    let onWire = Double(encodeMessage(.batch(batch)).count)
+    let onWire = Double(try Message.batch(batch).encoded().count)
     report.keep(batch.body)
     report.line(
         "\(name): encode", text(encoding / samples * 1e9, "ns a sample"), text(encoding * 1e6, "µs a batch"))

@@ -5,6 +5,7 @@
 //
 // `--smoke` does the same work on small inputs: whether it runs, not what it costs.
 import Foundation
+import ProfilerAgent
 
 /// The parts whose cost is told, in the order of a sample's way.
 enum Subject: String, CaseIterable {
@@ -28,6 +29,8 @@ enum Subject: String, CaseIterable {
 enum Benchmarks {
     static func main() async throws {
         var arguments = CommandLine.arguments.dropFirst()
+        // The helper process of the agent's parts, and the load of `agent`, are this program as well.
+        if arguments.first == "helper" { runHelper() }
         if arguments.first == "--spin", let seconds = arguments.dropFirst().first.flatMap(Double.init) {
             return BusyLoop.spin(seconds: seconds)
         }

@@ -36,7 +36,7 @@ struct Command {
         return (command.process.terminationStatus, childrenSeconds() - before)
     }
 
-    private static func childrenSeconds() -> Double {
+    static func childrenSeconds() -> Double {
         var usage = rusage()
         unsafe _ = getrusage(RUSAGE_CHILDREN, &usage)
         return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)

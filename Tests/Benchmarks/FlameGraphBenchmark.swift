@@ -46,7 +46,8 @@ private func compare(_ name: String, _ load: SyntheticLoad, _ report: inout Repo
     let script = folder.path("script"), lines = folder.path("folded"), drawn = folder.path("svg")
     try Data(load.perfScript()).write(to: URL(filePath: script))
     let theirFolding = try Command.run(
-        "/usr/bin/perl", [rivals + "/stackcollapse-perf.pl", script], output: lines).cpuSeconds
+        "/usr/bin/perl", [rivals + "/stackcollapse-perf.pl", script], output: lines
+    ).cpuSeconds
     let theirDrawing = try Command.run("/usr/bin/perl", [rivals + "/flamegraph.pl", lines], output: drawn).cpuSeconds
     let theirs = try Data(contentsOf: URL(filePath: lines))
     let isSame = Set(theirs.split(separator: 10)) == Set(Data(folded).split(separator: 10))
@@ -65,7 +66,8 @@ extension SyntheticLoad {
         for (number, sample) in samples.enumerated() {
             let stack = stacks[sample]
             let comm = processes[stack.process]
-            bytes += "\(comm) \(1000 + stack.process) [00\(number & 1)] \(number / 100).\(100_000 + number % 100): ".utf8
+            bytes +=
+                "\(comm) \(1000 + stack.process) [00\(number & 1)] \(number / 100).\(100_000 + number % 100): ".utf8
             bytes += "\(Self.period) cpu-clock:pppH: \n".utf8
             for (function, address) in zip(stack.functions.reversed(), stack.chain.dropFirst()) {
                 let module = program.module(program.functions[function].module).name

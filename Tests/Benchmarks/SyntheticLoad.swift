@@ -142,7 +142,8 @@ struct SyntheticLoad {
                     let address = index == user + 1 ? stack.chain[index] : stack.chain[index] - 1
                     let module = Int((address - program.base(ofModule: 0)) >> 28)
                     let frame = table.intern(
-                        Frame(kind: .native, module: modules[module], address: address - program.base(ofModule: module)))
+                        Frame(kind: .native, module: modules[module], address: address - program.base(ofModule: module))
+                    )
                     node = table.intern(parent: node, frame: frame)
                 }
                 for index in (0..<user).reversed() where !CallChain.isMarker(stack.chain[index]) {
