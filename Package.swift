@@ -73,7 +73,9 @@ func fuzzTargets() -> [Target] {
             Target.Dependency.byName(name: $0.trimmingCharacters(in: .whitespaces))
         }
         return .target(
-            name: "fuzz_\(name)", dependencies: libraries, path: "Tests/Fuzz/\(name)", sources: ["\(name).swift"],
+            name: "fuzz_\(name)", dependencies: libraries, path: "Tests/Fuzz/\(name)",
+            exclude: FileManager.default.fileExists(atPath: "\(folder)/\(name)/corpus") ? ["corpus"] : [],
+            sources: ["\(name).swift"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")])
     }
 }
