@@ -178,6 +178,7 @@ let package = Package(
             ]),
         tests("PerfQueryTests", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         tests("EndToEnd"),
+        tests("BenchmarksTests", ["benchmarks"]),
         // What tests share: samples from a seed, a count of a thread's allocations, a load whose answer is known, and a
         // program that stands for `perf-agent helper`.
         .target(

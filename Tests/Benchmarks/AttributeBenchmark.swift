@@ -27,7 +27,7 @@ func attributeBenchmark(_ report: inout Report) async throws {
         report.keep(loop.taken)
         for (what, cost) in [("stacks new in the window", new), ("stacks seen before", seen)] {
             report.line(
-                "decode, attribute, intern: \(name), \(what)", text(cost.nanoseconds, "ns a sample"),
+                "\(name), \(what)", text(cost.nanoseconds, "ns a sample"),
                 shareOfBudget(cost.nanoseconds) + ", \(cost.allocations) allocations per 1,000 samples")
         }
     }

@@ -27,7 +27,7 @@ enum Subject: String, CaseIterable {
 
 @main
 enum Benchmarks {
-    static func main() async throws {
+    static func main() async {
         var arguments = CommandLine.arguments.dropFirst()
         // The helper process of the agent's parts, and the load of `agent`, are this program as well.
         if arguments.first == "helper" { runHelper() }
@@ -47,7 +47,10 @@ enum Benchmarks {
         }
         for subject in subjects.isEmpty ? Subject.allCases : subjects {
             report.begin(subject)
-            try await subject.run(&report)
+            do { try await subject.run(&report) } catch {
+                FileHandle.standardError.write(Data("benchmarks: \(subject.rawValue): \(error)\n".utf8))
+                exit(1)
+            }
             report.end()
         }
     }

@@ -38,7 +38,7 @@ struct Command {
 
     static func childrenSeconds() -> Double {
         var usage = rusage()
-        unsafe _ = getrusage(RUSAGE_CHILDREN, &usage)
+        unsafe _ = getrusage(__rusage_who_t(RUSAGE_CHILDREN.rawValue), &usage)
         return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
             + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
     }

@@ -37,7 +37,7 @@ func ingestBenchmark(_ report: inout Report) async throws {
     for (groupSize, part) in [(64, checked.dropLast(single)), (1, checked.suffix(single))] {
         var rest = part
         var stored = 0
-        let spent = try await processCost {
+        let spent = await processCost {
             while !rest.isEmpty {
                 let outcomes = await store.append(Array(rest.prefix(groupSize)))
                 stored += outcomes.filter { $0 == .stored }.count

@@ -49,7 +49,7 @@ struct SyntheticLoad {
     /// Compilers on every core: hardly a stack comes twice. Mean depth 20.
     static func compilers(samples count: Int) -> SyntheticLoad {
         let program = SyntheticProgram(functions: 20_000, modules: 8, seed: 3)
-        var load = SyntheticLoad(program: program, processes: ["cc1plus", "cc1plus", "as"])
+        var load = SyntheticLoad(program: program, processes: ["cc1plus", "clang++", "as"])
         var dice = Dice(state: 4)
         for index in 0..<count {
             let process = dice.below(20) == 0 ? 2 : index % 2
