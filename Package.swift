@@ -18,7 +18,7 @@ let settings: [SwiftSetting] = [
 // release build; the libraries that Foundation's static archives need of each other are named for the same reason.
 let staticLibraries: [LinkerSetting] = [
     .unsafeFlags([
-        "-static-stdlib", "-Xlinker", "--start-group", "-lFoundation", "-lFoundationEssentials",
+        "-static-stdlib", "-use-ld=lld", "-Xlinker", "--start-group", "-lFoundation", "-lFoundationEssentials",
         "-lFoundationInternationalization", "-l_FoundationICU", "-l_FoundationCShims", "-l_FoundationCollections",
         "-lCoreFoundation", "-ldispatch", "-lBlocksRuntime", "-Xlinker", "--end-group", "-lswiftSynchronization",
         "-lswift_RegexParser", "-lm", "-lstdc++",
@@ -35,7 +35,6 @@ let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-
 let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 // Only tests read YAML with it (openapi.yaml); Settings reads by libyaml itself.
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
 func library(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
     .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
@@ -92,7 +91,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
@@ -105,7 +103,9 @@ let package = Package(
         library("CLinux"),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CDemangle", providers: [.apt(["libiberty-dev"])]),
+        .systemLibrary(name: "CDigest", providers: [.apt(["libmd-dev"])]),
         library("LinuxSystem", ["CLinux"]),
+        library("Digests", ["CDigest"]),
         library("Compression", ["CZstd"]),
         library("Patterns"),
         .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
@@ -113,7 +113,7 @@ let package = Package(
         library("Settings", ["CLibYAML", "CExpat"]),
         // Engines.
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
-        library("ObjectFiles", ["Profiles", "ByteCoding", crypto]),
+        library("ObjectFiles", ["Profiles", "ByteCoding", "Digests"]),
         library("SymbolTables", ["Profiles", "ByteCoding", "Compression"]),
         library(
             "SymbolSources",
@@ -121,7 +121,8 @@ let package = Package(
         library("Analysis", ["Profiles", "Patterns"]),
         library("Formats", ["Profiles", "Analysis"]),
         library("FlameGraphs", ["Profiles", "Analysis"]),
-        library("WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, crypto], exclude: ["wire.proto"]),
+        library(
+            "WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, "Digests"], exclude: ["wire.proto"]),
         testableLibrary(
             "ProfileStore",
             ["Profiles", "WireProtocol", "Analysis", "Patterns", "Compression", "ByteCoding", "SymbolTables", sqlite]),
@@ -132,7 +133,7 @@ let package = Package(
             [
                 "Profiles", "ByteCoding", "CLinux", "LinuxSystem", "Compression", "Patterns", "Settings", "PerfEvents",
                 "ObjectFiles", "SymbolTables", "SymbolSources", "Analysis", "Formats", "FlameGraphs", "WireProtocol",
-                nioCore, nioPosix, logging, crypto,
+                "Digests", nioCore, nioPosix, logging,
             ]),
         testableLibrary(
             "ProfilerAggregator",
@@ -150,6 +151,7 @@ let package = Package(
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("LinuxSystemTests", ["LinuxSystem", "CLinux"]),
         tests("CompressionTests", ["Compression"]),
+        tests("DigestsTests", ["Digests"]),
         tests("PatternsTests", ["Patterns"]),
         tests("SettingsTests", ["Settings"]),
         tests("PerfEventsTests", ["PerfEvents", "LinuxSystem", "CLinux", "AllocationCount"]),

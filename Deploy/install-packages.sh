@@ -5,7 +5,7 @@ set -eu
 
 # What the programs link: zstd frames; demanglers of C++, Rust and D; SQLite; Expat for PROJECT_CONFIG.xml;
 # libyaml for the settings.
-build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev libyaml-dev"
+build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev libyaml-dev libmd-dev"
 # What tests compare with or look through: another profiler, an XML parser, a browser, a C compiler, Python, systemd's
 # checker of units.
 test="linux-perf libxml2-utils chromium gcc python3 systemd"

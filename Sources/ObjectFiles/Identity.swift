@@ -1,5 +1,5 @@
 import ByteCoding
-import Crypto
+import Digests
 import Profiles
 
 /// The GNU build ID of the notes; else SHA-256 over the file's size (8 bytes, little-endian), ELF header, program
@@ -27,16 +27,16 @@ func readIdentity(
     var digest = SHA256()
     var size = ByteWriter()
     size.write(source.byteCount)
-    digest.update(data: size.bytes)
-    digest.update(data: header.bytes)
+    digest.update(size.bytes)
+    digest.update(header.bytes)
     let programHeaderBytes = UInt64(programHeaders.count * ProgramHeader.byteCount)
     if let bytes = try? source.part(
         "the program headers", at: header.programHeaderOffset, size: programHeaderBytes, limit: programHeaderBytes)
     {
-        digest.update(data: bytes)
+        digest.update(bytes)
     }
-    digest.update(data: table?.bytes ?? [])
-    return ModuleIdentity(kind: .contentDigest, bytes: Array(digest.finalize()))
+    digest.update(table?.bytes ?? [])
+    return ModuleIdentity(kind: .contentDigest, bytes: digest.finished())
 }
 
 /// The build ID among notes: name "GNU", type 3 (NT_GNU_BUILD_ID), 2 to 64 bytes; nil where there is none.

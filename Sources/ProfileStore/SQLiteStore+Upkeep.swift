@@ -8,18 +8,25 @@ extension SQLiteStore {
             var report = UpkeepReport()
             let hook = self.afterCompactionStep.withLock { $0 }
             let closed = Partition.minute(of: now.nanoseconds &- self.options.closingDelay.nanoseconds)
+            var failure: ProfileStoreError?
             for partition in self.state.withLock({ $0.partitions.values.sorted { $0.name < $1.name } }) {
                 var compactor = Compactor(partition: partition, dictionaries: self.dictionaries)
                 if let hook { compactor.afterStep = hook }
-                let done = try compactor.compact(before: closed)
-                report.compaction.batches += done.batches
-                report.compaction.blocks += done.blocks
-                report.compaction.damagedBatches += done.damagedBatches
-                if done.nodes >= Self.maximumNodes { partition.close(toFurtherBatches: true) }
+                do throws(ProfileStoreError) {
+                    let done = try compactor.compact(before: closed)
+                    report.compaction.batches += done.batches
+                    report.compaction.blocks += done.blocks
+                    report.compaction.damagedBatches += done.damagedBatches
+                    if done.nodes >= Self.maximumNodes { partition.close(toFurtherBatches: true) }
+                } catch {
+                    // One damaged file keeps neither the others from being compacted nor old ones from going.
+                    failure = failure ?? error
+                }
                 // No more batches come to a full file: nobody waits for its log.
                 if partition.isFull { partition.file.truncateLog() }
             }
             report.retired = try self.retire(now: now)
+            if let failure { throw failure }
             return report
         }
     }

@@ -83,7 +83,7 @@ public struct Aggregator: Sendable {
         let (port, listening) = AsyncStream<Result<Int, any Error>>.makeStream()
         let wanted = settings.httpAddress
         let app = Application(
-            router: api.router(),
+            router: api.router(), server: .http1(configuration: .init(idleTimeout: .seconds(60))),
             configuration: ApplicationConfiguration(address: .hostname(wanted.host, port: wanted.port)),
             onServerRunning: { listening.yield(.success($0.localAddress?.port ?? wanted.port)) },
             eventLoopGroupProvider: .shared(group), logger: quietLogger())

@@ -1,5 +1,5 @@
 internal import Compression
-internal import Crypto
+internal import Digests
 public import Profiles
 internal import SwiftProtobuf
 
@@ -26,12 +26,8 @@ extension Batch {
 
     /// The first 128 bits of SHA-256 over a compressed body.
     public static func digest(of body: [UInt8]) -> Identifier {
-        var high: UInt64 = 0
-        var low: UInt64 = 0
-        for (index, byte) in SHA256.hash(data: body).prefix(16).enumerated() {
-            if index < 8 { high = high << 8 | UInt64(byte) } else { low = low << 8 | UInt64(byte) }
-        }
-        return Identifier(high: high, low: low)
+        // A digest has more than the 16 bytes that an identifier needs.
+        Identifier(bytes: SHA256.digest(of: body)[..<16]) ?? Identifier(high: 0, low: 0)
     }
 
     /// Reads the content and holds it against the envelope: digest, length, window and number of samples.

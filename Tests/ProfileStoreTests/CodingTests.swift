@@ -91,6 +91,18 @@ import Testing
         }
     }
 
+    @Test func `random bytes are refused or read back the same, in every format`() {
+        var generator = SeededGenerator()
+        for _ in 0..<3000 {
+            let count = Int.random(in: 0..<60, using: &generator)
+            let bytes = (0..<count).map { _ in
+                // Small numbers most of the time: large ones are refused at the first count.
+                UInt8.random(in: 0...(Bool.random(using: &generator) ? 4 : 255), using: &generator)
+            }
+            #expect(StoredFormats.problem(reading: bytes) == nil, "\(bytes)")
+        }
+    }
+
     @Test func `ranges of sequences are a set`() throws {
         var generator = SeededGenerator()
         var ranges = SequenceRanges()

@@ -1,4 +1,4 @@
-import CAllocationCounter
+import AllocationCount
 import Profiles
 import Testing
 

@@ -1,7 +1,7 @@
 // Who this agent is: 128 random bits kept beside the spool, tied to the machine, so that the copy of a disk in another
 // machine is another agent.
 
-import Crypto
+import Digests
 import Glibc
 import Profiles
 
@@ -42,8 +42,8 @@ struct AgentIdentity: Sendable {
             close(file)
             content = Array(buffer.prefix(max(0, count)))
         }
-        let digest = SHA256.hash(data: Array("perf-fleet agent".utf8) + content)
-        return Identifier(bytes: Array(digest)[..<16]) ?? Identifier(high: 0, low: 0)
+        let digest = SHA256.digest(of: Array("perf-fleet agent".utf8) + content)
+        return Identifier(bytes: digest[..<16]) ?? Identifier(high: 0, low: 0)
     }
 }
 

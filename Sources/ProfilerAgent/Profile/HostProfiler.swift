@@ -61,7 +61,9 @@ public final class HostProfiler: Sendable {
         await answering.value
         let collected = await collecting.value
 
-        let range = TimeRange(start: clock.wall(start), end: clock.wall(end))
+        // A command is sampled from before it begins, and only its life counts; everything else from when sampling began.
+        var range = TimeRange(start: clock.wall(start), end: clock.wall(end))
+        if command == nil, let covered = collected.range { range = covered }
         let symbolizer = ModuleSymbolizer(tables: collected.tables)
         let profile = NamedProfile(
             collected.collection.samples, symbolizer: symbolizer, depth: request.depth, range: range)
@@ -189,6 +191,8 @@ public final class HostProfiler: Sendable {
     private struct Collected: Sendable {
         var collection: SampleCollection
         var tables: [ModuleIdentity: SymbolTable]
+        /// From the first window's start to the last one's end, empty ones among them.
+        var range: TimeRange?
     }
 
     /// Takes windows as they end. Symbol tables are read at once, while short-lived programs can still be reached.
@@ -200,6 +204,7 @@ public final class HostProfiler: Sendable {
         for await raw in thread.windows {
             let (stacks, series) = await finisher.finish(raw)
             let range = raw.range
+            collected.range = collected.range.map { $0.union(range) } ?? range
             thread.spareTables.give(raw.table)
             collected.collection.add(stacks, series, window: range)
             for module in stacks.modules where module.identity.kind != .name && asked.insert(module.identity).inserted {

@@ -31,6 +31,7 @@ struct SampleIntake: RecordHandler {
     private var clock: HostClock
     /// CLOCK_MONOTONIC nanoseconds.
     private var windowStart: UInt64
+    private var windowStartWall: Timestamp
     private(set) var windowEnd: UInt64
     private var throttledSince: [UInt64?] = []
     private(set) var needsScan = false
@@ -50,14 +51,32 @@ struct SampleIntake: RecordHandler {
         self.spareTables = spareTables
         clock = .now()
         windowStart = HostClock.monotonicNow
+        windowStartWall = clock.wall(windowStart)
         windowEnd = 0
         windowEnd = nextEnd(after: windowStart)
     }
 
+    /// An aligned window lasts from a quarter more than the length to a quarter of it: readings of two clocks differ by
+    /// some nanoseconds, and a boundary that lies that near behind the last one is the last one.
     private func nextEnd(after start: UInt64) -> UInt64 {
-        rule.isAligned
-            ? clock.nextBoundary(after: start, every: rule.length) : start &+ UInt64(rule.length.wholeNanoseconds)
+        let length = UInt64(rule.length.wholeNanoseconds)
+        return rule.isAligned
+            ? clock.nextBoundary(after: start &+ length / 4, every: rule.length) : start &+ length
     }
+
+    /// The wall clock's time of a window's end, exactly a multiple of the length where it was meant to be.
+    private func wallEnd(_ end: UInt64) -> Timestamp {
+        var wall = clock.wall(end)
+        guard rule.isAligned else { return wall }
+        let length = rule.length.wholeNanoseconds
+        let (nearest, overflow) = (wall.nanoseconds &+ length / 2).dividedReportingOverflow(by: length)
+        if !overflow, abs(nearest * length - wall.nanoseconds) < Self.clockNoise { wall.nanoseconds = nearest * length }
+        return wall
+    }
+
+    /// Nanoseconds. Readings of the two clocks are taken one after the other; NTP slews by at most 0.5 ms a second. A
+    /// greater difference is a clock that was set.
+    private static let clockNoise: Int64 = 10_000_000
 
     // MARK: /proc
 
@@ -220,19 +239,23 @@ struct SampleIntake: RecordHandler {
         defer {
             clock = .now()
             windowEnd = nextEnd(after: max(end, windowStart))
+            // Windows follow each other without a gap, unless the wall clock was set meanwhile.
+            let start = clock.wall(windowStart)
+            if abs(start.nanoseconds - windowStartWall.nanoseconds) > Self.clockNoise { windowStartWall = start }
         }
         var processes: [UInt32: SampledProcess] = [:]
         for cell in window.cells where processes[cell.process] == nil {
             processes[cell.process] = SampledProcess(table.entries[Int(cell.process)])
         }
         let raw = RawWindow(
-            range: TimeRange(start: clock.wall(windowStart), end: clock.wall(end)), samplesPerSecond: samplesPerSecond,
+            range: TimeRange(start: windowStartWall, end: wallEnd(end)), samplesPerSecond: samplesPerSecond,
             table: window, processes: processes, names: table.names, files: table.files,
             ledger: ledgerFile?.snapshot() ?? counts)
         if case .dropped = windows.yield(raw) { return false }
         window = spareTables.take() ?? WindowTable(maximumNodes: window.maximumNodes, maximumDepth: window.maximumDepth)
         table.closeWindow()
         windowStart = end
+        windowStartWall = raw.range.end
         return true
     }
 

@@ -145,7 +145,7 @@ final class SamplingThread: Sendable {
         intake.missed(upTo: sampler.missedTicks)
         // The last window must go, however long the one before takes to be read. What is sampled is counted either way.
         for _ in 0..<Self.lastWindowAttempts {
-            if intake.closeWindow(at: max(end, HostClock.monotonicNow)) { return }
+            if intake.closeWindow(at: end) { return }
             usleep(10_000)
         }
         intake.giveUpWindow()

@@ -61,8 +61,10 @@ actor WindowFinisher {
         if let read = try? KernelSymbols.read() { kernel = read }
     }
 
-    /// Answers what the sampling thread asks, until it has ended.
+    /// Answers what the sampling thread asks, until it has ended; reads the kernel's symbols first, before the first
+    /// window needs them.
     nonisolated func answer(_ questions: AsyncStream<SamplerQuestion>) async {
+        await readKernelSymbols()
         for await question in questions {
             switch question {
             case .process(let process): await inspector.facts(of: process)

@@ -1,0 +1,5 @@
+// SHA-256 of libmd.
+#pragma once
+#include <sys/types.h>
+#include <stdint.h>
+#include <sha2.h>
