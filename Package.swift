@@ -75,7 +75,9 @@ func fuzzTargets() -> [Target] {
             Target.Dependency.byName(name: $0.trimmingCharacters(in: .whitespaces))
         }
         return .target(
-            name: "fuzz_\(name)", dependencies: libraries, path: "Tests/Fuzz/\(name)", sources: ["\(name).swift"],
+            name: "fuzz_\(name)", dependencies: libraries, path: "Tests/Fuzz/\(name)",
+            exclude: FileManager.default.fileExists(atPath: "\(folder)/\(name)/corpus") ? ["corpus"] : [],
+            sources: ["\(name).swift"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")])
     }
 }
@@ -181,6 +183,7 @@ let package = Package(
             ]),
         tests("PerfQueryTests", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         tests("EndToEnd"),
+        tests("BenchmarksTests", ["benchmarks"]),
         // What tests share: samples from a seed, a count of a thread's allocations, a load whose answer is known, and a
         // program that stands for `perf-agent helper`.
         .target(
@@ -188,6 +191,12 @@ let package = Package(
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         .executableTarget(
             name: "demo-load", path: "Tests/DemoLoad", cSettings: [.unsafeFlags(["-fno-omit-frame-pointer"])]),
+        .executableTarget(
+            name: "benchmarks",
+            dependencies: [
+                "PerfEvents", "ProfilerAgent", "WireProtocol", "ProfileStore", "Analysis", "Formats", "FlameGraphs",
+                "SymbolTables", "Compression", "ByteCoding", "Profiles", "AllocationCount",
+            ], path: "Tests/Benchmarks", swiftSettings: settings),
         .executableTarget(
             name: "ObjectHelperProgram", dependencies: ["ProfilerAgent"], path: "Tests/ObjectHelperProgram",
             swiftSettings: settings),

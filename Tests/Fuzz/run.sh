@@ -26,7 +26,7 @@ objects() {
         else
             find "$folder" -name '*.o'
         fi
-    done | sort -u | while read -r object; do [ ! -f "$object" ] || echo "$object"; done
+    done | sort -u | while read -r object; do [ ! -f "$object" ] || printf '"%s"\n' "$object"; done
 }
 
 build() {
