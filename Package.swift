@@ -58,7 +58,8 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: testSettings)
+        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: testSettings
+    )
 }
 
 /// Each folder of Tests/Fuzz, as a library; Tests/Fuzz/run.sh asks for them and gives them libFuzzer's `main`, which an

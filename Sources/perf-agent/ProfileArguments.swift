@@ -51,7 +51,9 @@ enum ProfileArguments {
     static func format(_ word: String?, output: String?) throws(Failure) -> Format {
         if let word {
             if let format = Format(rawValue: word) { return format }
-            if Format.later.contains(word) { throw Failure("--format \(word) comes later; there are: \(Format.names)", code: .usage) }
+            if Format.later.contains(word) {
+                throw Failure("--format \(word) comes later; there are: \(Format.names)", code: .usage)
+            }
             throw Failure("--format '\(word)' does not exist; there are: \(Format.names)", code: .usage)
         }
         guard let output, let dot = output.lastIndex(of: ".") else { return .text }
