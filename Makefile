@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 RELEASE := .build/release
 # Tests share the release build: no second compilation of everything with testable imports.
-SWIFT_TEST := swift test -c release --disable-testable-imports
+# One test at a time: some measure time against the kernel's own account, and two cores are few.
+SWIFT_TEST := swift test -c release --disable-testable-imports --no-parallel
 SOURCES := Package.swift Sources Tests
 GENERATED := Sources/WireProtocol/Generated
 

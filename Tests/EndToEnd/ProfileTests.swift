@@ -34,7 +34,7 @@ struct ProfileTests {
         let stacks = try foldedStacks(folded.output)
         let found = shares(of: checkoutFunctions, in: stacks)
         let samples = stacks.reduce(0) { $0 + $1.value }
-        try #require(samples > 200)
+        try #require(samples > 60)
         for (name, share) in checkoutShares {
             #expect(
                 abs(found[name, default: 0] - share) < fourSigma(share: share, samples: samples), "\(name) \(found)")
@@ -91,7 +91,7 @@ struct ProfileTests {
         }
         let stacks = try foldedStacks(ours.output)
         let count = min(stacks.reduce(0) { $0 + $1.value }, Double(theirs.count))
-        try #require(count > 200)
+        try #require(count > 60)
         let (our, their) = (shares(of: checkoutFunctions, in: stacks), shares(of: checkoutFunctions, in: theirs))
         for name in checkoutFunctions {
             let share = their[name, default: 0]

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import ProfileStore
 import Profiles
 import Synchronization
@@ -171,5 +172,15 @@ func everything(_ selection: Selection = Selection()) -> SampleQuery {
 func openStore(_ path: String, _ clock: TestClock, maximumBytes: Int = 1 << 30) throws -> SQLiteStore {
     var options = SQLiteStore.Options(directory: path, now: { clock.now })
     options.maximumBytes = maximumBytes
-    return try SQLiteStore(options)
+    // The store before lets go of the lock with its last reference, which a queue may hold a moment longer, or a program
+    // that another test is just starting.
+    let end = ContinuousClock.now + .seconds(5)
+    while true {
+        do {
+            return try SQLiteStore(options)
+        } catch {
+            guard "\(error)".contains("in use"), ContinuousClock.now < end else { throw error }
+            usleep(20_000)
+        }
+    }
 }
