@@ -25,12 +25,13 @@ run: build ## From nothing to the first flame graph: aggregator, agent and a dem
 .PHONY: test
 test: build ## All tests, some of them against perf, Python and a browser.
 	@Deploy/install-packages.sh test
+	Deploy/verify-units.sh
 	$(SWIFT_TEST) $(if $(FILTER),--filter $(FILTER))
 
 .PHONY: lint
 lint: ## Formatting, unit files and shell scripts.
 	@swift format lint --strict --parallel --recursive $$(git ls-files '*.swift' ':!$(GENERATED)')
-	@sh -n Deploy/install-packages.sh && bash -n Deploy/first-run.sh
+	@for script in Deploy/*.sh Tests/Fuzz/run.sh .ci/run; do bash -n $$script || exit 1; done
 
 .PHONY: format
 format: ## Puts all Swift files into the committed format.

@@ -7,8 +7,8 @@ set -eu
 # libyaml for the settings.
 build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev libyaml-dev libmd-dev"
 # What tests compare with or look through: another profiler, an XML parser, a browser, a C compiler, Python, systemd's
-# checker of units.
-test="linux-perf libxml2-utils chromium gcc python3 systemd"
+# checker of units, groff for man pages.
+test="linux-perf libxml2-utils chromium gcc binutils python3 systemd groff"
 
 case "${1:-build}" in
 build) wanted="$build" ;;

@@ -28,7 +28,7 @@ public final class GatedProcess: Sendable {
         failure = OwnedDescriptor(failurePipe[0])
         let failureEnd = OwnedDescriptor(failurePipe[1])
         var pointers: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
-        defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
+        defer { for index in unsafe pointers.indices { unsafe free(pointers[index]) } }
         process = unsafe linux_fork_gated(&pointers, gateEnd.rawValue, failureEnd.rawValue)
         if process < 0 { throw SystemCallError("fork", code: -process) }
     }

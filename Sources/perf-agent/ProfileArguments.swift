@@ -26,7 +26,7 @@ enum ProfileArguments {
         for word in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
             if types.contains(word) { continue }
             let there = "there is: \(types.joined(separator: ", "))"
-            if laterTypes.contains(word) { throw Failure("--type \(word) comes later; \(there)") }
+            if laterTypes.contains(word) { throw Failure("--type \(word) comes later; \(there)", code: .usage) }
             throw Failure("--type '\(word)' does not exist; \(there)", code: .usage)
         }
         return .cpu
@@ -35,7 +35,7 @@ enum ProfileArguments {
     static func checkProfiler(_ word: String) throws(Failure) {
         switch word {
         case "auto", "perf": return
-        case "cprofile", "v8": throw Failure("--profiler \(word) comes later; there are: auto, perf")
+        case "cprofile", "v8": throw Failure("--profiler \(word) comes later; there are: auto, perf", code: .usage)
         default: throw Failure("--profiler '\(word)' does not exist; there are: auto, perf", code: .usage)
         }
     }
@@ -51,7 +51,9 @@ enum ProfileArguments {
     static func format(_ word: String?, output: String?) throws(Failure) -> Format {
         if let word {
             if let format = Format(rawValue: word) { return format }
-            if Format.later.contains(word) { throw Failure("--format \(word) comes later; there are: \(Format.names)") }
+            if Format.later.contains(word) {
+                throw Failure("--format \(word) comes later; there are: \(Format.names)", code: .usage)
+            }
             throw Failure("--format '\(word)' does not exist; there are: \(Format.names)", code: .usage)
         }
         guard let output, let dot = output.lastIndex(of: ".") else { return .text }
@@ -60,7 +62,7 @@ enum ProfileArguments {
         case "folded", "collapsed": return .folded
         case "svg": return .svg
         case "html", "htm", "pprof", "pb", "gz", "speedscope":
-            throw Failure("a file like \(output) (--output) comes later; there are: \(Format.names)")
+            throw Failure("a file like \(output) (--output) comes later; there are: \(Format.names)", code: .usage)
         default: return .text
         }
     }
@@ -83,7 +85,8 @@ enum ProfileArguments {
         if text == "host" { return (.host, text) }
         for prefix in ["service:", "container:", "cgroup:"] where text.hasPrefix(prefix) {
             throw Failure(
-                "the target \(prefix)… comes later; there are: PID, a program's name or glob, a path, host, -- COMMAND")
+                "the target \(prefix)… comes later; there are: PID, a program's name or glob, a path, host, -- COMMAND",
+                code: .usage)
         }
         if text.allSatisfy({ $0.isASCII && $0.isNumber }) {
             guard let process = Int32(text), process > 0 else {

@@ -60,7 +60,9 @@ struct ProfileVerb: AsyncParsableCommand {
             guard limit >= 0 else { throw Failure("--limit \(limit): it must be 0 or more", code: .usage) }
             if let flamegraph, flamegraph != ProfileArguments.chosenFile {
                 let later = [".html", ".htm"].contains { flamegraph.hasSuffix($0) }
-                if later { throw Failure("a flame graph as HTML comes later; give a file that ends in .svg") }
+                if later {
+                    throw Failure("a flame graph as HTML comes later; give a file that ends in .svg", code: .usage)
+                }
                 if flamegraph.isEmpty { throw Failure("--flamegraph= names no file", code: .usage) }
             }
             let profiler = HostProfiler(request)

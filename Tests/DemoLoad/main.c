@@ -111,8 +111,10 @@ static pid_t start(const char *program, const char *service, const char *duratio
 }
 
 int main(int argc, char **argv) {
-    signal(SIGTERM, stop);
-    signal(SIGINT, stop);
+    // Without SA_RESTART, so that a signal ends the wait for the children.
+    struct sigaction action = {.sa_handler = stop};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
     if (argc == 4 && strcmp(argv[1], "children") == 0) return run_children(atoi(argv[2]), atof(argv[3]));
     if (argc == 3) {
         prctl(PR_SET_NAME, argv[1]);

@@ -82,7 +82,8 @@ func foldedStacks(_ text: String) throws -> [(frames: [String], value: Double)] 
     try text.split(separator: "\n").map { line in
         let space = try #require(line.lastIndex(of: " "), "no value: \(line)")
         return (
-            line[..<space].split(separator: ";").map(String.init), try #require(Double(line[line.index(after: space)...]))
+            line[..<space].split(separator: ";").map(String.init),
+            try #require(Double(line[line.index(after: space)...]))
         )
     }
 }

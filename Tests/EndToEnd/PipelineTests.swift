@@ -21,7 +21,8 @@ struct PipelineTests {
         let samples = stacks.reduce(0) { $0 + $1.value }
         let found = shares(of: checkoutFunctions, in: stacks)
         for (name, share) in checkoutShares {
-            #expect(abs(found[name, default: 0] - share) < fourSigma(share: share, samples: samples), "\(name) \(found)")
+            #expect(
+                abs(found[name, default: 0] - share) < fourSigma(share: share, samples: samples), "\(name) \(found)")
         }
 
         let top = try fleet.query("top", "--service", "checkout", "--json").json()
@@ -123,7 +124,10 @@ struct PipelineTests {
         let fleet = try Fleet()
         let outcome = try Program.run(
             "perf-aggregator",
-            ["serve", "--data", fleet.folder.path("other"), "--listen-agents", fleet.agentAddress, "--listen-http", "127.0.0.1:0"])
+            [
+                "serve", "--data", fleet.folder.path("other"), "--listen-agents", fleet.agentAddress, "--listen-http",
+                "127.0.0.1:0",
+            ])
         #expect(outcome.status == 1)
         #expect(outcome.errors.contains("--listen-agents"), "\(outcome.errors)")
     }
@@ -139,7 +143,8 @@ struct PipelineTests {
 
     @Test func `an unknown key is told with file, line and the nearest known one`() throws {
         let folder = try Folder()
-        try "# a comment\nsamplesPerSecnd: 10\n".write(toFile: folder.path("agent.yaml"), atomically: true, encoding: .utf8)
+        try "# a comment\nsamplesPerSecnd: 10\n".write(
+            toFile: folder.path("agent.yaml"), atomically: true, encoding: .utf8)
         let outcome = try Program.run("perf-agent", ["run", "--check-config", "--config", folder.path("agent.yaml")])
         #expect(outcome.status == 1)
         #expect(outcome.errors.contains("agent.yaml"), "\(outcome.errors)")

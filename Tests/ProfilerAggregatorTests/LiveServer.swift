@@ -147,7 +147,7 @@ final class RawConnection {
     }
 
     /// nil at the end of the stream.
-    func nextMessage(seconds: Int = 10) throws -> Message? {
+    func nextMessage(seconds: Int = 60) throws -> Message? {
         while true {
             if let message = try decoder.next() { return message }
             guard let part = try receive(seconds: seconds) else { return nil }

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -113,11 +114,20 @@ private func failure(_ server: RawServer, _ change: (inout QueryClient) -> Void 
 }
 
 @Test func `a port where nobody listens is named with the flag`() async throws {
-    // Bound and closed again, so that it is free.
-    let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-        .bind(host: "127.0.0.1", port: 0).get()
-    let port = channel.localAddress?.port ?? 0
-    try await channel.close().get()
+    // Bound and not listened on: nobody answers, and nobody else can take the port meanwhile.
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let bound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+            unsafe bind(descriptor, generic, length) == 0 && getsockname(descriptor, generic, &length) == 0
+        }
+    }
+    try #require(bound)
+    let port = UInt16(bigEndian: address.sin_port)
     let client = QueryClient(server: try ServerURL("http://127.0.0.1:\(port)"))
     await #expect(throws: QueryError.unreachable(client.server, reason: "connection refused")) {
         try await client.answer(to: QueryRequest(.agents))
