@@ -62,8 +62,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: 
     )
 }
 
-/// Each folder of Tests/Fuzz, as a library; Tests/Fuzz/run.sh asks for them and gives them libFuzzer's `main`, which an
-/// executable of SwiftPM can't have. The first line of NAME/NAME.swift, `// fuzz: A, B`, names the targets it imports.
+/// Each folder of Tests/Fuzz, as a static library; Tests/Fuzz/run.sh asks for them and gives them libFuzzer's `main`,
+/// which an executable of SwiftPM can't have. The first line of NAME/NAME.swift, `// fuzz: A, B`, names the targets it imports.
 func fuzzTargets() -> [Target] {
     guard Context.environment["PERF_FLEET_FUZZ"] != nil else { return [] }
     let folder = Context.packageDirectory + "/Tests/Fuzz"
@@ -89,7 +89,7 @@ let package = Package(
         .executable(name: "perf-agent", targets: ["perf-agent"]),
         .executable(name: "perf-aggregator", targets: ["perf-aggregator"]),
         .executable(name: "perf-query", targets: ["perf-query"]),
-    ],
+    ] + fuzzTargets().map { .library(name: $0.name, type: .static, targets: [$0.name]) },
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),

@@ -4,8 +4,9 @@ public import Profiles
 internal import SwiftProtobuf
 
 extension Batch {
-    /// Chosen by measurement (`make bench`): level 9 saves a sixth of the bytes of level 3 on a window of 500 samples
-    /// and costs well below a millisecond, once in ten seconds.
+    /// Chosen by measurement (`make bench`): beside level 3, level 9 saves 1 to 5 % of the bytes and costs 0.2 ms more
+    /// on a window of 500 samples, 1 ms on one of 2,000 stacks, once in ten seconds; level 15 saves 1 to 5 % more and
+    /// costs three to six times level 9. The columns do most: level 1 is within 8 % of level 9.
     public static let compressionLevel: Int32 = 9
 
     /// Puts a window into a batch of its own, named and compressed.

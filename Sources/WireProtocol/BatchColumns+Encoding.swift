@@ -133,11 +133,18 @@ private struct StackOrder {
             return (one.kind.rawValue, one.module, one.address, one.name, one.line)
                 < (other.kind.rawValue, other.module, other.address, other.name, other.line)
         }
-        framePosition = [UInt32](repeating: Frame.none, count: stacks.frames.count)
+        var framePosition = [UInt32](repeating: Frame.none, count: stacks.frames.count)
         for (position, frame) in frames.enumerated() { framePosition[Int(frame)] = UInt32(position) }
+        self.framePosition = framePosition
 
-        var children = [[UInt32]](repeating: [], count: stacks.nodes.count)
-        for node in used { children[Int(stacks.nodes[node].parent)].append(UInt32(node)) }
+        // Children of each node end to end, by frame from the last to the first: nodes are dealt out by frame, then by
+        // parent, in two passes. An array for each node and a sort of it took half of the time of a batch.
+        let byFrame = Self.dealt(used.map { UInt32($0) }, into: frames.count) { [framePosition] in
+            framePosition[Int(stacks.nodes[Int($0)].frame)]
+        }
+        let byParent = Self.dealt(byFrame.items.reversed(), into: stacks.nodes.count) {
+            stacks.nodes[Int($0)].parent
+        }
         nodePosition = [UInt32](repeating: Frame.none, count: stacks.nodes.count)
         nodePosition[Int(StackTable.root)] = 0
         var pending = [StackTable.root]
@@ -146,10 +153,25 @@ private struct StackOrder {
                 nodes.append(node)
                 nodePosition[Int(node)] = UInt32(nodes.count)
             }
-            pending += children[Int(node)].sorted {
-                framePosition[Int(stacks.nodes[Int($0)].frame)] > framePosition[Int(stacks.nodes[Int($1)].frame)]
-            }
+            pending += byParent.items[byParent.starts[Int(node)]..<byParent.starts[Int(node) + 1]]
         }
+    }
+
+    /// The items by their key, each key's in the order given; the items of key k stand from `starts[k]` on.
+    private static func dealt(
+        _ items: [UInt32], into keyCount: Int, by key: (UInt32) -> UInt32
+    ) -> (items: [UInt32], starts: [Int]) {
+        var starts = [Int](repeating: 0, count: keyCount + 1)
+        for item in items { starts[Int(key(item)) + 1] += 1 }
+        for index in 0..<keyCount { starts[index + 1] += starts[index] }
+        var next = starts
+        var dealt = [UInt32](repeating: 0, count: items.count)
+        for item in items {
+            let place = Int(key(item))
+            dealt[next[place]] = item
+            next[place] += 1
+        }
+        return (dealt, starts)
     }
 }
 

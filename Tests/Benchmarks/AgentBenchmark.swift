@@ -68,7 +68,6 @@ private struct Usage {
 /// nil where the program ends before it is told to.
 private func usage(of program: String, _ arguments: [String], _ length: Double) throws -> Usage? {
     var usage = Usage()
-    let before = Command.childrenSeconds()
     let command = try Command(program, arguments)
     usleep(1_000_000)
     let start = seconds(of: CLOCK_MONOTONIC)
@@ -77,7 +76,7 @@ private func usage(of program: String, _ arguments: [String], _ length: Double) 
     let firstOfChildren = children.map { ProcessFigures($0) }
     usleep(UInt32(length * 1e6))
     let span = seconds(of: CLOCK_MONOTONIC) - start
-    guard command.process.isRunning, let first, let last = ProcessFigures(command.pid) else {
+    guard command.isRunning, let first, let last = ProcessFigures(command.pid) else {
         command.end(SIGKILL)
         return nil
     }
@@ -88,8 +87,7 @@ private func usage(of program: String, _ arguments: [String], _ length: Double) 
         usage.helper.cores += (last.cpuSeconds - first) / span
         usage.helper.residentMiB += last.residentMiB
     }
-    command.end(SIGINT)
-    usage.totalSeconds = Command.childrenSeconds() - before
+    usage.totalSeconds = command.end(SIGINT)
     return usage
 }
 

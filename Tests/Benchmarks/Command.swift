@@ -1,44 +1,61 @@
 import Foundation
 
-/// A program that runs beside, or to its end.
+/// A program that runs beside, or to its end, in a process group of its own. It reads nothing.
 struct Command {
-    let process = Process()
+    let pid: Int32
+
+    struct NotStarted: Error, CustomStringConvertible {
+        var path: String
+        var code: Int32
+        var description: String { "\(path) can't be started: \(unsafe String(cString: strerror(code)))" }
+    }
 
     /// What it prints goes into a file, or nowhere.
-    init(_ path: String, _ arguments: [String], output: String? = nil) throws {
-        process.executableURL = URL(filePath: path)
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        if let output {
-            try Data().write(to: URL(filePath: output))
-            process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output))
-        } else {
-            process.standardOutput = FileHandle.nullDevice
-        }
-        try process.run()
+    init(_ path: String, _ arguments: [String], output: String = "/dev/null") throws {
+        var files = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&files)
+        defer { unsafe _ = posix_spawn_file_actions_destroy(&files) }
+        unsafe posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0)
+        unsafe posix_spawn_file_actions_addopen(&files, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        unsafe posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0)
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe _ = posix_spawnattr_destroy(&attributes) }
+        // Threads that run tasks block signals, and a child would inherit that: `end` could tell it nothing.
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe posix_spawnattr_setsigmask(&attributes, &signals)
+        unsafe sigfillset(&signals)
+        unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
+        unsafe posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        var texts: [UnsafeMutablePointer<CChar>?] = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
+        defer { unsafe texts.forEach { unsafe free($0) } }
+        var pid: Int32 = 0
+        let code = unsafe posix_spawn(&pid, path, &files, &attributes, &texts, environ)
+        guard code == 0 else { throw NotStarted(path: path, code: code) }
+        self.pid = pid
     }
 
-    var pid: Int32 { process.processIdentifier }
-
-    func end(_ number: Int32 = SIGTERM) {
-        kill(pid, number)
-        process.waitUntilExit()
+    /// A program that has ended and was not waited for is a zombie.
+    var isRunning: Bool {
+        let text = FileManager.default.contents(atPath: "/proc/\(pid)/stat").map { String(decoding: $0, as: UTF8.self) }
+        return text?.split(separator: ")").last?.hasPrefix(" Z") == false
     }
 
-    /// Runs to the end; `cpuSeconds` is what the kernel charged for it.
-    static func run(
-        _ path: String, _ arguments: [String], output: String? = nil
-    ) throws -> (status: Int32, cpuSeconds: Double) {
-        let before = childrenSeconds()
-        let command = try Command(path, arguments, output: output)
-        command.process.waitUntilExit()
-        return (command.process.terminationStatus, childrenSeconds() - before)
+    /// Tells it, and what it has started, to end; waits; returns the CPU seconds that the kernel charged for it and for
+    /// the children that it waited for itself.
+    @discardableResult
+    func end(_ number: Int32) -> Double {
+        kill(-pid, number)
+        return wait()
     }
 
-    static func childrenSeconds() -> Double {
+    @discardableResult
+    func wait() -> Double {
+        var status: Int32 = 0
         var usage = rusage()
-        unsafe _ = getrusage(__rusage_who_t(RUSAGE_CHILDREN.rawValue), &usage)
+        while unsafe wait4(pid, &status, 0, &usage) < 0, errno == EINTR {}
         return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
             + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
     }

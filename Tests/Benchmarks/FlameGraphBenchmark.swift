@@ -45,10 +45,9 @@ private func compare(_ name: String, _ load: SyntheticLoad, _ report: inout Repo
     let folder = try TemporaryFolder()
     let script = folder.path("script"), lines = folder.path("folded"), drawn = folder.path("svg")
     try Data(load.perfScript()).write(to: URL(filePath: script))
-    let theirFolding = try Command.run(
-        "/usr/bin/perl", [rivals + "/stackcollapse-perf.pl", script], output: lines
-    ).cpuSeconds
-    let theirDrawing = try Command.run("/usr/bin/perl", [rivals + "/flamegraph.pl", lines], output: drawn).cpuSeconds
+    let theirFolding = try Command("/usr/bin/perl", [rivals + "/stackcollapse-perf.pl", script], output: lines)
+        .wait()
+    let theirDrawing = try Command("/usr/bin/perl", [rivals + "/flamegraph.pl", lines], output: drawn).wait()
     let theirs = try Data(contentsOf: URL(filePath: lines))
     let isSame = Set(theirs.split(separator: 10)) == Set(Data(folded).split(separator: 10))
     report.keep(isSame ? 1 : 0)
@@ -68,7 +67,8 @@ extension SyntheticLoad {
             let comm = processes[stack.process]
             bytes +=
                 "\(comm) \(1000 + stack.process) [00\(number & 1)] \(number / 100).\(100_000 + number % 100): ".utf8
-            bytes += "\(Self.period) cpu-clock:pppH: \n".utf8
+            // Without a period the script counts samples, as we do.
+            bytes += "cpu-clock:pppH: \n".utf8
             for (function, address) in zip(stack.functions.reversed(), stack.chain.dropFirst()) {
                 let module = program.module(program.functions[function].module).name
                 bytes += "\t\(String(address, radix: 16)) \(program.name(ofFunction: function))+0x10 (\(module))\n".utf8

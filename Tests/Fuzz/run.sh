@@ -11,35 +11,25 @@ export PERF_FLEET_FUZZ=1 SWIFT_BACKTRACE=enable=no
 built=.build-fuzz/release
 mkdir -p .build-fuzz/findings
 
-# What a fuzz target may call is among the objects of everything compiled so far; the linker drops the rest. A Swift
-# target's map names its objects, compiled or not, and leaves out those of files that are gone; C targets have no map.
-objects() {
-    local folder map
-    for folder in "$built"/*.build; do
-        case $(basename "$folder") in
-            "fuzz_$1.build") ;;
-            fuzz_*) continue ;;
-        esac
-        map=$folder/output-file-map.json
-        if [ -f "$map" ]; then
-            sed -nE 's:\\/:/:g; s/.*"object" *\: *"([^"]+)".*/\1/p' "$map"
-        else
-            find "$folder" -name '*.o'
-        fi
-    done | sort -u | while read -r object; do [ ! -f "$object" ] || printf '"%s"\n' "$object"; done
+# The list of objects that SwiftPM makes of a static library: those of the target and of all that it imports.
+build() {
+    swift build -c release --scratch-path .build-fuzz --product "fuzz_$1" --sanitize=address \
+        -Xswiftc -sanitize=fuzzer &&
+        swiftc -sanitize=fuzzer,address "@$built/fuzz_$1.product/Objects.LinkFileList" -Xlinker --gc-sections \
+            -o "$built/fuzz-$1"
 }
 
-build() {
-    swift build -c release --scratch-path .build-fuzz --target "fuzz_$1" --sanitize=address -Xswiftc -sanitize=fuzzer &&
-        objects "$1" >".build-fuzz/fuzz_$1.objects" &&
-        swiftc -sanitize=fuzzer,address "@.build-fuzz/fuzz_$1.objects" -Xlinker --gc-sections -o "$built/fuzz_$1"
+# Clang's cache of modules doesn't notice a new header of a C target.
+build_anew() {
+    rm -rf "$built/ModuleCache"
+    build "$1"
 }
 
 status=0
 for folder in Tests/Fuzz/*/; do
     name=$(basename "$folder")
     [ -z "${ONLY:-}" ] || [ "$ONLY" = "$name" ] || continue
-    if ! build "$name" >".build-fuzz/fuzz_$name.log" 2>&1; then
+    if ! build "$name" >".build-fuzz/fuzz_$name.log" 2>&1 && ! build_anew "$name" >".build-fuzz/fuzz_$name.log" 2>&1; then
         tail -n 20 ".build-fuzz/fuzz_$name.log"
         echo "$name: can't be built"
         status=1
@@ -48,7 +38,7 @@ for folder in Tests/Fuzz/*/; do
     corpus=(".build-fuzz/corpus/$name")
     mkdir -p "${corpus[0]}"
     [ ! -d "${folder}corpus" ] || corpus+=("${folder}corpus")
-    if "$built/fuzz_$name" -max_total_time="${SECONDS_EACH:-20}" -max_len=65536 -rss_limit_mb=2048 -timeout=10 \
+    if "$built/fuzz-$name" -max_total_time="${SECONDS_EACH:-20}" -max_len=65536 -rss_limit_mb=2048 -timeout=10 \
         -print_final_stats=1 -artifact_prefix=".build-fuzz/findings/$name-" "${corpus[@]}" >".build-fuzz/fuzz_$name.log" 2>&1; then
         awk -v name="$name" '
             /^Done / { runs = $2; seconds = $5 }
