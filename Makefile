@@ -30,7 +30,7 @@ test: build ## All tests, some of them against perf, Python and a browser.
 	$(SWIFT_TEST) $(if $(FILTER),--filter $(FILTER))
 
 .PHONY: lint
-lint: ## Formatting, unit files and shell scripts.
+lint: ## Formatting and shell scripts.
 	@swift format lint --strict --parallel --recursive $$(git ls-files '*.swift' ':!$(GENERATED)')
 	@for script in Deploy/*.sh Tests/Fuzz/run.sh .ci/run; do bash -n $$script || exit 1; done
 
