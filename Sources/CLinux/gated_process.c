@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-pid_t linux_fork_gated(char *const arguments[], int gate, int failure) {
+pid_t linux_fork_gated(char *const arguments[], int gate, int failure, int output_on_error) {
     // Everything up to exec is async-signal-safe: other threads may have held any lock when we forked.
     sigset_t all, before;
     sigfillset(&all);
@@ -29,8 +29,12 @@ pid_t linux_fork_gated(char *const arguments[], int gate, int failure) {
     do count = read(gate, &byte, 1);
     while (count < 0 && errno == EINTR);
     if (count != 1) _exit(126);
-    execvp(arguments[0], arguments);
-    int code = errno;
+    int code = 0;
+    if (output_on_error && dup2(STDERR_FILENO, STDOUT_FILENO) < 0) code = errno;
+    if (code == 0) {
+        execvp(arguments[0], arguments);
+        code = errno;
+    }
     ssize_t written = write(failure, &code, sizeof code);
     (void)written;
     _exit(127);

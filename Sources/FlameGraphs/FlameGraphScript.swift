@@ -167,6 +167,10 @@ extension FlameGraph {
             if (given.get("ic") === "1") { ignoreCase = true; caseButton.classList.add("on"); }
             if (given.get("s")) search(given.get("s"));
             zoom(wish || all[0]);
+            // Alone in its window, a picture higher than that opens at the root, which is its lower end.
+            if (!wish && root === document.documentElement && window === window.top) {
+                window.scrollTo(0, root.getBoundingClientRect().height);
+            }
             frames.setAttribute("data-ready", "1");
         })();
         """#

@@ -52,10 +52,12 @@ public struct TopTable: Sendable {
 
 /// One sentence on what stands behind an answer: range, samples, hosts, losses, whole stacks, what intervals speak of.
 public enum SummaryLine {
-    public static func text(_ header: AnswerHeader) -> String {
+    /// - Parameter withIntervals: false beside a table that has none.
+    public static func text(_ header: AnswerHeader, withIntervals: Bool = true) -> String {
         var parts: [String] = []
         if let range = header.range {
-            parts.append("\(RFC3339.text(range.from)) to \(RFC3339.text(range.to))")
+            let (from, to) = TimeText.pair(range.from, range.to)
+            parts.append("\(from) to \(to)")
         }
         parts.append(
             "\(Grouped.text(header.samples)) \(header.samples == 1 ? "sample" : "samples") of \(header.type.name)")
@@ -64,7 +66,7 @@ public enum SummaryLine {
         parts.append("\(coverage.hosts) \(coverage.hosts == 1 ? "host" : "hosts")\(silent)")
         parts.append(losses(coverage.dropped))
         parts.append(contentsOf: stacks(coverage, of: header.samples))
-        parts.append(intervals(header))
+        if withIntervals { parts.append(intervals(header)) }
         return EscapedText.escape(parts.joined(separator: " · "))
     }
 

@@ -14,6 +14,14 @@ public enum Clocks {
     /// CPU time that all threads of this process have used.
     public static func processCPU() -> UInt64 { read(CLOCK_PROCESS_CPUTIME_ID) }
 
+    /// CPU time of children that have ended and were waited for, and of theirs.
+    public static func endedChildrenCPU() -> UInt64 {
+        var usage = rusage()
+        guard unsafe getrusage(RUSAGE_CHILDREN.rawValue, &usage) == 0 else { return 0 }
+        let seconds = UInt64(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+        return seconds &* 1_000_000_000 &+ UInt64(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) &* 1000
+    }
+
     private static func read(_ clock: clockid_t) -> UInt64 {
         var time = timespec()
         // Fails only for a clock that does not exist.

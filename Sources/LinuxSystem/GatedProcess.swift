@@ -15,8 +15,10 @@ public final class GatedProcess: Sendable {
         public var cpuNanoseconds: UInt64
     }
 
-    /// - Parameter arguments: The program, looked up in PATH, and its arguments; not empty.
-    public init(arguments: [String]) throws(SystemCallError) {
+    /// - Parameters:
+    ///   - arguments: The program, looked up in PATH, and its arguments; not empty.
+    ///   - isOutputOnError: Whether its standard output is this process's standard error.
+    public init(arguments: [String], isOutputOnError: Bool = false) throws(SystemCallError) {
         var gatePipe: [Int32] = [-1, -1]
         var failurePipe: [Int32] = [-1, -1]
         var code = unsafe linux_pipe(&gatePipe)
@@ -29,7 +31,7 @@ public final class GatedProcess: Sendable {
         let failureEnd = OwnedDescriptor(failurePipe[1])
         var pointers: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
         defer { for index in unsafe pointers.indices { unsafe free(pointers[index]) } }
-        process = unsafe linux_fork_gated(&pointers, gateEnd.rawValue, failureEnd.rawValue)
+        process = unsafe linux_fork_gated(&pointers, gateEnd.rawValue, failureEnd.rawValue, isOutputOnError ? 1 : 0)
         if process < 0 { throw SystemCallError("fork", code: -process) }
     }
 

@@ -81,6 +81,11 @@ final class CPUEvents {
         return count != nil && count != lastCount
     }
 
+    /// Reports what the sampling events have lost up to now.
+    func readSampleLosses(into handler: inout some RecordHandler) {
+        _ = readLosses(of: samples, sampleSource, into: &handler)
+    }
+
     /// Returns the sum of the events' counts; nil where one gives none.
     private func readLosses(
         of events: [PerfEvent], _ source: RecordSource, into handler: inout some RecordHandler

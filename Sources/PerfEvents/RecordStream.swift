@@ -147,6 +147,8 @@ package struct LossAccount {
     private var byRecords: UInt64 = 0
     private var byCount: UInt64 = 0
     private var reported: UInt64 = 0
+    private var weighed: UInt64 = 0
+    private var weight: UInt64 = 0
 
     /// What is new by a LOST record of `count`.
     package mutating func recordSays(_ count: UInt64) -> UInt64 {
@@ -158,6 +160,13 @@ package struct LossAccount {
     package mutating func countSays(_ total: UInt64) -> UInt64 {
         byCount = max(byCount, total)
         return report()
+    }
+
+    /// The nanoseconds that all reported losses stand for; those that are new since the last call weigh `period` each.
+    package mutating func weigh(period: UInt64) -> UInt64 {
+        weight &+= (reported - weighed) &* period
+        weighed = reported
+        return weight
     }
 
     private mutating func report() -> UInt64 {

@@ -112,7 +112,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         if let moment = idleTimesMoment, moment <= horizon {
             // The weights are to be compared as they were at that moment, without a tick just behind it.
             stream.release(upTo: moment, into: &handler)
-            noteMissedTicks(at: moment)
+            noteMissedTicks(at: moment, into: &handler)
         }
         stream.release(upTo: horizon, into: &handler)
         lastRoundStart = roundStart
@@ -136,7 +136,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         stream.collect(now: Clocks.monotonic() + Self.longestRound)
         if let moment = idleTimesMoment {
             stream.release(upTo: moment, into: &handler)
-            noteMissedTicks(at: moment)
+            noteMissedTicks(at: moment, into: &handler)
         }
         stream.release(upTo: .max, into: &handler)
         for events in cpus { _ = events.readLosses(into: &handler) }
@@ -189,13 +189,16 @@ extension Sampler {
         idleTimesMoment = before + (Clocks.monotonic() - before) / 2
     }
 
-    private mutating func noteMissedTicks(at moment: UInt64) {
+    private mutating func noteMissedTicks(at moment: UInt64, into handler: inout some RecordHandler) {
         idleTimesMoment = nil
         for events in cpus {
+            // Lost samples are counted as dropped and did not miss; an estimate never falls, so they must be known now.
+            events.readSampleLosses(into: &handler)
             guard let idle = idleTimes[events.cpu] else { continue }
             // A CPU just at a tick is left to the next reading.
             guard let sinceTick = events.sampleSource.weights?.elapsedSinceTick(at: moment) else { continue }
-            let weighed = (events.sampleSource.weights?.total ?? 0) &+ sinceTick
+            let lost = events.sampleSource.losses.weigh(period: events.period)
+            let weighed = (events.sampleSource.weights?.total ?? 0) &+ sinceTick &+ lost
             events.missedTicks.note(time: moment, idle: idle, weighed: weighed, period: events.period)
         }
     }

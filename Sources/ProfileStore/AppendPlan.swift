@@ -68,6 +68,10 @@ struct AppendPlan {
             if planned[batchKey]?.contains(batch.name.digest) == true { repeated.append((position, batch.name)) }
             return outcomes.append(.alreadyStored)
         }
+        // It was stored, in a file that is gone.
+        if digests.isEmpty, accounts[key]?.sequences.contains(batch.name.sequence) == true {
+            return outcomes.append(.expired)
+        }
         guard batch.window.start.nanoseconds >= horizon else { return outcomes.append(.expired) }
         let entry = JournalEntry(
             checked: checked, fork: Int64(digests.count),

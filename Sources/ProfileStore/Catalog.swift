@@ -54,7 +54,7 @@ final class Catalog: Sendable {
         var past = try pastAccounts()
         for (key, account) in accounts { past[key, default: EpochAccount()].add(account) }
         let merged = past
-        let lastWindow = accounts.values.map(\.lastWindowEnd).max() ?? Int64.min
+        let lastWindow = EpochAccount.lastWindowEnd(in: accounts.values)
         try file.write("retiring a file") { database in
             guard
                 try
@@ -86,7 +86,7 @@ final class Catalog: Sendable {
         }
     }
 
-    /// Names of retired files, and the end of the last window in each.
+    /// Names of retired files, and the end of the last window in each (`EpochAccount.lastWindowEnd(in:)`).
     func retired() throws(ProfileStoreError) -> [String: Int64] {
         try file.read("reading retired files") { database in
             var retired: [String: Int64] = [:]

@@ -6,8 +6,14 @@ final class DataDirectory: Sendable {
     let path: String
     private let lock: Int32
 
-    /// - Parameter creates: whether a directory that is not there is made.
-    init(path: String, creates: Bool = true) throws(ProfileStoreError) {
+    /// How long, and how often, a lock that another has is tried again: the program before may just be ending.
+    static let patience = Duration.seconds(3)
+    private static let retryMicroseconds: UInt32 = 100_000
+
+    /// - Parameters:
+    ///   - creates: whether a directory that is not there is made.
+    ///   - patience: how long to wait for a lock that another has, before the directory is said to be in use.
+    init(path: String, creates: Bool = true, patience: Duration = DataDirectory.patience) throws(ProfileStoreError) {
         self.path = path
         if creates { try Self.makeDirectories(path) }
         let status = try Self.status(ofDirectory: path)
@@ -24,8 +30,13 @@ final class DataDirectory: Sendable {
         guard descriptor >= 0 else {
             throw .unusableDirectory(path: path, reason: "\(lockPath): \(Self.errorText())")
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let end = ContinuousClock.now + patience
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             let isTaken = errno == EWOULDBLOCK
+            if isTaken, ContinuousClock.now < end {
+                usleep(Self.retryMicroseconds)
+                continue
+            }
             let reason = Self.errorText()
             Glibc.close(descriptor)
             if isTaken { throw .inUse(path: path) }

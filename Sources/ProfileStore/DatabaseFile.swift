@@ -47,7 +47,7 @@ final class DatabaseFile: Sendable {
         } catch let error as ProfileStoreError {
             throw error
         } catch {
-            throw .failed(path: path, operation: "opening", reason: String(describing: error))
+            throw Self.failure(error, path: path, operation: "opening")
         }
     }
 
@@ -104,8 +104,21 @@ final class DatabaseFile: Sendable {
         } catch let error as StoppedByTest {
             throw .failed(path: path, operation: operation, reason: "stopped at \(error.step)")
         } catch {
-            throw .failed(path: path, operation: operation, reason: String(describing: error))
+            throw Self.failure(error, path: path, operation: operation)
         }
+    }
+
+    /// Tells a file that is no sound database from everything else that may go wrong with it.
+    private static func failure(_ error: any Error, path: String, operation: String) -> ProfileStoreError {
+        guard let error = error as? DatabaseError,
+            error.resultCode == .SQLITE_NOTADB || error.resultCode == .SQLITE_CORRUPT
+        else { return .failed(path: path, operation: operation, reason: String(describing: error)) }
+        let message = error.message ?? "no message"
+        return .damaged(
+            path: path,
+            what:
+                "\(operation) failed with SQLite's error \(error.resultCode.rawValue), \(message); to go on without what"
+                + " is in the file, move it and its -wal and -shm elsewhere")
     }
 }
 

@@ -27,6 +27,12 @@ struct EpochAccount: Equatable, Sendable {
     var lastWindowEnd = Int64.min
     var lastReceived = Int64.min
 
+    /// The end of the last window in a file with these accounts, as far as it can be believed: where an agent's clock is
+    /// ahead, no window ends after the reception of its epoch's last batch.
+    static func lastWindowEnd(in accounts: some Sequence<EpochAccount>) -> Int64 {
+        accounts.reduce(Int64.min) { max($0, min($1.lastWindowEnd, $1.lastReceived)) }
+    }
+
     /// Adds what another file says of the same epoch: counts add up, the later ledger holds.
     mutating func add(_ other: EpochAccount) {
         storedSamples &+= other.storedSamples

@@ -184,7 +184,7 @@ final class Partition: Sendable {
     /// The minute since 1970 that a window belongs to.
     static func minute(of nanoseconds: Int64) -> Int64 {
         let minute: Int64 = 60_000_000_000
-        return nanoseconds >= 0 ? nanoseconds / minute : (nanoseconds - (minute - 1)) / minute
+        return nanoseconds >= 0 ? nanoseconds / minute : (nanoseconds + 1) / minute - 1
     }
 
     static func epochKey(_ row: Row, _ path: String) throws(ProfileStoreError) -> EpochKey {

@@ -20,7 +20,7 @@ public enum ProfileStoreError: Error, Equatable, Sendable, CustomStringConvertib
     public var description: String {
         switch self {
         case .unusableDirectory(let path, let reason):
-            "the data directory \(path) can't be used: \(reason)"
+            "the data directory \(path) can't be used: \(reason) (--data)"
         case .inUse(let path):
             "the data directory \(path) is in use by another perf-aggregator; stop it, or name another directory"
                 + " with --data"

@@ -31,7 +31,7 @@ extension SQLiteStore {
         for partition in partitions {
             do throws(ProfileStoreError) {
                 try gatherer.gather(partition, dictionaries)
-            } catch .failed where partition.isRetired {
+            } catch .failed where partition.isRetired, .damaged where partition.isRetired {
                 // Retention took the file while it was read: it is no longer part of any answer.
                 continue
             }

@@ -61,7 +61,7 @@ extension SQLiteStore {
         let accounts = try partition.accounts()
         try catalog.retire(partition.name, accounts: accounts)
         partition.retire()
-        let lastWindow = accounts.values.map(\.lastWindowEnd).max() ?? Int64.min
+        let lastWindow = EpochAccount.lastWindowEnd(in: accounts.values)
         state.withLock { state in
             state.partitions[partition.name] = nil
             state.horizon = max(state.horizon, min(lastWindow, now.nanoseconds))

@@ -13,7 +13,7 @@ public final class SQLiteStore: ProfileStore {
         public var directory: String
         /// Age at which a day's files go.
         public var maximumAge: Duration = .seconds(14 * 86_400)
-        /// Size of all files at which the oldest goes. A file is closed when it holds an eighth of it.
+        /// Size of all days' files at which the oldest goes; the catalogue is not counted. A file is closed when it holds an eighth of it.
         public var maximumBytes = 20 << 30
         /// A minute is closed so long after its end: batches are sent with a delay.
         public var closingDelay: Duration = .seconds(90)
@@ -21,6 +21,8 @@ public final class SQLiteStore: ProfileStore {
         public var cachedDictionaryEntries = 8 << 20
         /// Bytes of decoded symbol tables that are kept in memory.
         public var cachedSymbolTableBytes = 256 << 20
+        /// How long another's lock on the directory is waited for: the program before may just be ending.
+        public var lockPatience: Duration = .seconds(3)
         /// This machine's wall clock.
         public var now: @Sendable () -> Timestamp
 
@@ -68,7 +70,7 @@ public final class SQLiteStore: ProfileStore {
     /// Opens the store, makes it where there is none, and finishes what a kill has cut short.
     public init(_ options: Options) throws(ProfileStoreError) {
         self.options = options
-        directory = try DataDirectory(path: options.directory)
+        directory = try DataDirectory(path: options.directory, patience: options.lockPatience)
         catalog = try Catalog(directory: options.directory)
         dictionaries = DictionaryCache(maximumEntries: options.cachedDictionaryEntries)
         symbolTables = SymbolTableCache(maximumBytes: options.cachedSymbolTableBytes)

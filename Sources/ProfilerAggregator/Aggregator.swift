@@ -7,7 +7,6 @@ import ProfileStore
 import Profiles
 public import Settings
 import Synchronization
-import WireProtocol
 
 /// The aggregator: a store, the server that agents deliver to, and the server that answers questions.
 public struct Aggregator: Sendable {
@@ -43,8 +42,8 @@ public struct Aggregator: Sendable {
 
         var ingestOptions = IngestServer.Options()
         ingestOptions.maximumConnections = settings.limits.connections
-        ingestOptions.connection.messageBytes = min(settings.limits.messageBytes, WireLimits.messageBytes)
-        ingestOptions.connection.expandedBytes = min(settings.limits.expandedBatchBytes, WireLimits.expandedBytes)
+        ingestOptions.connection.messageBytes = settings.limits.messageBytes
+        ingestOptions.connection.expandedBytes = settings.limits.expandedBatchBytes
         let ingest = IngestServer(store: store, options: ingestOptions, logger: logger, now: Self.now)
         let api = HTTPAPI(
             service: QueryService(store: store, timeLimit: settings.limits.queryTime), store: store, ingest: ingest,

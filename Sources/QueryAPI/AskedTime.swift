@@ -11,15 +11,14 @@ public enum AskedTimeError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .sinceWithFromOrTo:
-            "give either --since, or --from with --to, not both"
+            return "give either --since, or --from with --to, not both"
         case .notASpan(let flag, let text):
-            "\(flag): '\(text)' is not a span of time; expected one as in 90s, 15m, 2h, 7d"
+            return "\(flag): '\(text)' is not a span of time; expected one as in 90s, 15m, 2h, 7d"
         case .notATime(let flag, let text):
-            "\(flag): '\(text)' is not a time; expected \(TimeExpression.expected)"
+            return "\(flag): '\(text)' is not a time; expected \(TimeExpression.expected)"
         case .empty(let from, let to):
-            """
-            --from (\(RFC3339.text(from))) must lie before --to (\(RFC3339.text(to)))
-            """
+            let (start, end) = TimeText.pair(from, to)
+            return "--from (\(start)) must lie before --to (\(end))"
         }
     }
 }

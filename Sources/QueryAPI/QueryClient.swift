@@ -11,6 +11,8 @@ public struct QueryAnswer: Hashable, Sendable {
     /// As the server names it, `application/json; charset=utf-8`; empty where it doesn't.
     public var contentType: String
     public var body: [UInt8]
+    /// What the server wants a reader of the answer to know (`X-Perf-Note`).
+    public var note: String?
 }
 
 /// Asks an aggregator.
@@ -30,8 +32,8 @@ public struct QueryClient: Sendable {
     /// The answer of status 200. 404 with the code `no_data` is `.noData`, any other `.refused` or `.malformed`.
     public func answer(to request: QueryRequest) async throws(QueryError) -> QueryAnswer {
         let reply = try await get(server.prefix + request.uri)
-        if reply.status == 200 { return QueryAnswer(contentType: reply.contentType, body: reply.body) }
-        guard let envelope = try? JSONDecoder().decode(ServerError.Envelope.self, from: Data(reply.body)) else {
+        if reply.status == 200 { return reply.answer }
+        guard let envelope = try? JSONDecoder().decode(ServerError.Envelope.self, from: Data(reply.answer.body)) else {
             throw .malformed(server, reason: "status \(reply.status) without the API's error")
         }
         if envelope.error.code == "no_data" {
@@ -87,8 +89,7 @@ public struct QueryClient: Sendable {
 
 private struct HTTPReply: Sendable {
     var status: Int
-    var contentType: String
-    var body: [UInt8]
+    var answer: QueryAnswer
 }
 
 /// Adds up one reply. Its promise is fulfilled exactly once; later attempts change nothing.
@@ -110,16 +111,19 @@ private final class ReplyCollector: ChannelInboundHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             reply = HTTPReply(
-                status: Int(head.status.code), contentType: head.headers.first(name: "content-type") ?? "", body: [])
+                status: Int(head.status.code),
+                answer: QueryAnswer(
+                    contentType: head.headers.first(name: "content-type") ?? "", body: [],
+                    note: head.headers.first(name: "x-perf-note")))
             if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > largestBody {
                 fail(.tooLarge(server, limitBytes: largestBody), context: context)
             }
         case .body(let buffer):
-            guard buffer.readableBytes <= largestBody - (reply?.body.count ?? 0) else {
+            guard buffer.readableBytes <= largestBody - (reply?.answer.body.count ?? 0) else {
                 fail(.tooLarge(server, limitBytes: largestBody), context: context)
                 return
             }
-            reply?.body.append(contentsOf: buffer.readableBytesView)
+            reply?.answer.body.append(contentsOf: buffer.readableBytesView)
         case .end:
             if let reply { promise.succeed(reply) }
             context.close(promise: nil)

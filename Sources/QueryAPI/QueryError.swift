@@ -35,10 +35,14 @@ public enum QueryError: Error, Hashable, Sendable, CustomStringConvertible {
         case .malformed(let server, let reason):
             "\(server) answers, but not as an aggregator does (--server or PERF_SERVER): \(reason)"
         case .refused(let server, let status, let error):
-            "\(server) answers \(status) (\(error.code)): \(error.message)"
+            "\(server) answers \(status) (\(error.code)): " + Self.text(error.message, nearby: error.nearby ?? [])
         case .noData(let message, let nearby):
-            nearby.isEmpty ? message : "\(message); there is: \(nearby.joined(separator: ", "))"
+            Self.text(message, nearby: nearby)
         }
+    }
+
+    private static func text(_ message: String, nearby: [String]) -> String {
+        nearby.isEmpty ? message : "\(message); there is: \(nearby.joined(separator: ", "))"
     }
 }
 
@@ -47,7 +51,7 @@ public struct ServerError: Hashable, Sendable, Codable {
     /// `bad_request`, `no_data`, `internal`, `unavailable`.
     public var code: String
     public var message: String
-    /// What does exist, where nothing matched.
+    /// What does exist, where nothing matched or a word is not known.
     public var nearby: [String]?
 
     public init(code: String, message: String, nearby: [String]? = nil) {

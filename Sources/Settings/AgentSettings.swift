@@ -38,7 +38,7 @@ public struct AgentSettings: Hashable, Sendable {
 
     /// Limits on the process that reads other people's object files.
     public struct Helper: Hashable, Sendable {
-        public var maximumMemoryBytes = 1 << 30
+        public var maximumMemoryBytes = 2 << 30
         /// For one file.
         public var maximumTime = Duration.seconds(30)
         public var maximumFileBytes = 4 << 30
@@ -121,14 +121,15 @@ public struct AgentSettings: Hashable, Sendable {
             Names.memory, settings.windowMemoryBytes, expected: "a size from 1 MiB to 64 GiB, as in 32MiB"
         ) { SettingText.size($0, within: 1 << 20...64 << 30) }
         settings.helper.maximumMemoryBytes = try layers.value(
-            Names.helperMemory, settings.helper.maximumMemoryBytes, expected: "a size from 64 MiB to 64 GiB, as in 1GiB"
-        ) { SettingText.size($0, within: 64 << 20...64 << 30) }
+            Names.helperMemory, settings.helper.maximumMemoryBytes,
+            expected: "a size from 256 MiB to 64 GiB, as in 2GiB"
+        ) { SettingText.size($0, within: 256 << 20...64 << 30) }
         settings.helper.maximumTime = try layers.value(
             Names.helperTime, settings.helper.maximumTime, expected: "a time from 1s to 1h"
         ) { SettingText.duration($0, within: .seconds(1) ... .seconds(3600)) }
         settings.helper.maximumFileBytes = try layers.value(
-            Names.helperFile, settings.helper.maximumFileBytes, expected: "a size from 1 MiB to 1 TiB, as in 4GiB"
-        ) { SettingText.size($0, within: 1 << 20...1 << 40) }
+            Names.helperFile, settings.helper.maximumFileBytes, expected: "a size from 1 MiB to 4 GiB, as in 1GiB"
+        ) { SettingText.size($0, within: 1 << 20...4 << 30) }
         settings.logLevel = try layers.value(
             Names.logLevel, settings.logLevel, expected: LogLevel.expected, LogLevel.init(rawValue:))
         return settings

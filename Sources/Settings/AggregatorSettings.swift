@@ -14,6 +14,7 @@ public struct AggregatorSettings: Hashable, Sendable {
     /// Whole days' files go when either is passed, the oldest first.
     public struct Retention: Hashable, Sendable {
         public var age = Duration.seconds(14 * 86_400)
+        /// Of the days' files together; the catalogue with its symbol tables comes on top.
         public var maximumBytes = 20 << 30
 
         public init() {}
@@ -23,10 +24,10 @@ public struct AggregatorSettings: Hashable, Sendable {
     public struct Limits: Hashable, Sendable {
         /// Agents connected at once.
         public var connections = 20_000
-        /// Bytes of one message on the wire.
+        /// Bytes of one message on the wire; at most `WireLimits.messageBytes`, the default.
         public var messageBytes = 16 << 20
-        /// Bytes that a batch may expand to.
-        public var expandedBatchBytes = 128 << 20
+        /// Bytes that a batch may expand to; at most `WireLimits.expandedBytes`, the default.
+        public var expandedBatchBytes = 64 << 20
         /// Longest time for one answer.
         public var queryTime = Duration.seconds(30)
 
@@ -103,11 +104,11 @@ public struct AggregatorSettings: Hashable, Sendable {
             Names.connections, settings.limits.connections, expected: "a count, 1 to 1000000"
         ) { SettingText.integer($0, within: 1...1_000_000) }
         settings.limits.messageBytes = try layers.value(
-            Names.message, settings.limits.messageBytes, expected: "a size from 64 KiB to 1 GiB, as in 16MiB"
-        ) { SettingText.size($0, within: 64 << 10...1 << 30) }
+            Names.message, settings.limits.messageBytes, expected: "a size from 64 KiB to 16 MiB, as in 8MiB"
+        ) { SettingText.size($0, within: 64 << 10...16 << 20) }
         settings.limits.expandedBatchBytes = try layers.value(
-            Names.expanded, settings.limits.expandedBatchBytes, expected: "a size from 1 MiB to 4 GiB, as in 128MiB"
-        ) { SettingText.size($0, within: 1 << 20...4 << 30) }
+            Names.expanded, settings.limits.expandedBatchBytes, expected: "a size from 1 MiB to 64 MiB, as in 32MiB"
+        ) { SettingText.size($0, within: 1 << 20...64 << 20) }
         settings.limits.queryTime = try layers.value(
             Names.queryTime, settings.limits.queryTime, expected: "a time from 100ms to 1h, as in 30s"
         ) { SettingText.duration($0, within: .milliseconds(100) ... .seconds(3600)) }

@@ -9,10 +9,18 @@ extension Batch {
     /// costs three to six times level 9. The columns do most: level 1 is within 8 % of level 9.
     public static let compressionLevel: Int32 = 9
 
+    /// Bytes of a message that count towards no limit of its body's length.
+    public static var messageHeaderBytes: Int { Message.headerBytes }
+
     /// Puts a window into a batch of its own, named and compressed.
+    ///
+    /// - Throws: among others where the window ends before it starts or is longer than `WireLimits.windowNanoseconds`:
+    ///   the aggregator would take no such message.
     public init(
         encoding profile: WindowProfile, agent: Identifier, epoch: Identifier, sequence: UInt64
     ) throws(WireError) {
+        let window = try timeRange(
+            start: profile.window.start.nanoseconds, end: profile.window.end.nanoseconds, of: "Batch")
         let content: [UInt8]
         do { content = try BatchColumns.encode(profile).serializedBytes() } catch { throw .malformedContent }
         guard content.count <= WireLimits.expandedBytes else {
@@ -22,7 +30,7 @@ extension Batch {
         do { body = try Zstandard.compress(content, level: Self.compressionLevel) } catch { throw .compression(error) }
         self.init(
             name: BatchName(agent: agent, epoch: epoch, sequence: sequence, digest: Self.digest(of: body)),
-            window: profile.window, samples: profile.sampleCount, expandedBytes: UInt64(content.count), body: body)
+            window: window, samples: profile.sampleCount, expandedBytes: UInt64(content.count), body: body)
     }
 
     /// The first 128 bits of SHA-256 over a compressed body.

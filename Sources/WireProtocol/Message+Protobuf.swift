@@ -49,11 +49,23 @@ func batchName(_ name: PBBatchName, of message: String) throws(WireError) -> Bat
 }
 
 func timeRange(start: Int64, end: Int64, of message: String) throws(WireError) -> TimeRange {
-    let (length, overflow) = end.subtractingReportingOverflow(start)
-    guard !overflow, length >= 0, length <= WireLimits.windowNanoseconds else {
+    guard isPossibleWindow(start: start, end: end) else {
         throw .badField(message: message, field: "window", detail: "runs from \(start) to \(end) ns")
     }
     return TimeRange(start: Timestamp(nanoseconds: start), end: Timestamp(nanoseconds: end))
+}
+
+private func isPossibleWindow(start: Int64, end: Int64) -> Bool {
+    let (length, overflow) = end.subtractingReportingOverflow(start)
+    return !overflow && length >= 0 && length <= WireLimits.windowNanoseconds
+}
+
+extension Batch {
+    /// Whether the window ends after its start and is no longer than `WireLimits.windowNanoseconds`. A batch that comes
+    /// as a message may have any; `windowProfile()` takes only possible ones.
+    public var hasPossibleWindow: Bool {
+        isPossibleWindow(start: window.start.nanoseconds, end: window.end.nanoseconds)
+    }
 }
 
 extension PBLabel {
@@ -151,10 +163,13 @@ extension PBBatch {
 
 extension Batch {
     init(_ batch: PBBatch) throws(WireError) {
+        // Whatever window it names: an impossible one is refused by the batch's name (`hasPossibleWindow`), where an error
+        // here would end the connection, and the same batch would end the next one.
         self.init(
             name: try batchName(batch.name, of: "Batch"),
-            window: try timeRange(
-                start: batch.windowStartNanoseconds, end: batch.windowEndNanoseconds, of: "Batch"),
+            window: TimeRange(
+                start: Timestamp(nanoseconds: batch.windowStartNanoseconds),
+                end: Timestamp(nanoseconds: batch.windowEndNanoseconds)),
             samples: batch.samples, expandedBytes: batch.expandedBytes, body: [UInt8](batch.body))
     }
 }

@@ -40,27 +40,9 @@ enum Output {
         return true
     }
 
-    /// Writes beside the target and renames, so that a reader never sees half a file. What lies at `path` is never
-    /// written through: a symbolic link there is replaced, and nothing but a regular file is.
     static func file(_ bytes: [UInt8], path: String, flag: String) throws(Failure) {
-        func failure(_ code: Int32) -> Failure { Failure("can't write \(path) (\(flag)): \(reason(code))") }
-        var status = stat()
-        if unsafe lstat(path, &status) == 0 {
-            let kind = status.st_mode & S_IFMT
-            guard kind == S_IFREG || kind == S_IFLNK else {
-                throw Failure("can't write \(path) (\(flag)): something other than a regular file lies there")
-            }
-        }
-        let beside = "\(path).\(getpid()).new"
-        let descriptor = unsafe open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw failure(errno) }
-        var code: Int32 = write(bytes, to: descriptor) ? 0 : errno
-        if close(descriptor) != 0, code == 0 { code = errno }
-        if code == 0, unsafe rename(beside, path) != 0 { code = errno }
-        if code != 0 {
-            unsafe unlink(beside)
-            throw failure(code)
-        }
+        guard let code = ResultFile.write(bytes, to: path) else { return }
+        throw Failure("can't write \(path) (\(flag)): \(reason(code))")
     }
 
     private static func reason(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }

@@ -40,10 +40,12 @@ enum ProfileText {
     static func text(_ outcome: ProfileOutcome, limit: Int, written: [String], inColour: Bool) -> String {
         var text = summary(outcome) + "\n\n"
         let ranking = outcome.profile.ranking(by: .function, sort: .self, limit: limit)
-        if ranking.rows.isEmpty {
+        if ranking.rowCount == 0 {
             text += "No function took a sample.\n"
+        } else if ranking.rows.isEmpty {
+            text += "Functions that took samples: \(ranking.rowCount); --limit shows them\n"
         } else {
-            text += "Hottest functions (intervals over \(ranking.basis.word)):\n"
+            text += "Hottest functions (\(SummaryLine.intervals(outcome.header))):\n"
             text += TopTable.table(ranking.rows.map { TopRow($0) }, title: "function", inColour: inColour)
             if ranking.rowCount > ranking.rows.count {
                 text += "… and \(ranking.rowCount - ranking.rows.count) more; --limit shows them\n"
@@ -55,10 +57,7 @@ enum ProfileText {
     }
 
     static func seconds(_ value: Double, places: Int) -> String {
-        var scale = 1.0
-        for _ in 0..<places { scale *= 10 }
-        let rounded = (value * scale).rounded() / scale
-        return "\(places == 0 ? "\(Int(rounded))" : "\(rounded)") s"
+        "\(Decimal.text(value, places: places)) s"
     }
 
     static func number(_ value: Double) -> String { value == value.rounded() ? "\(Int(value))" : "\(value)" }

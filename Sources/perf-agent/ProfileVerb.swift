@@ -11,6 +11,10 @@ struct ProfileVerb: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "profile",
         abstract: "Samples one target on this machine for a while and prints its hotspots.",
+        usage: """
+            perf-agent profile [<options>] <target>
+            perf-agent profile [<options>] -- <command> [<argument> ...]
+            """,
         discussion: """
             TARGET is a PID (with its descendants), a program's name or glob, `host`, or a path to a program or script, \
             which is then run. After -- stands a command to run and sample from its first instruction to its last, \
@@ -25,7 +29,9 @@ struct ProfileVerb: AsyncParsableCommand {
     var target: String?
     @Argument(parsing: .postTerminator, help: "A command and its arguments, after --.")
     var command: [String] = []
-    @Option(help: ArgumentHelp("What to measure (default: of PROJECT_CONFIG.xml, else cpu).", valueName: "type"))
+    @Option(
+        help: ArgumentHelp("What to measure (default: of PROJECT_CONFIG.xml, else cpu).", valueName: "type"),
+        completion: .list(ProfileArguments.types))
     var type: String?
     @Option(
         help: ArgumentHelp(
@@ -39,24 +45,32 @@ struct ProfileVerb: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Writes an interactive SVG, to a file of a chosen name where none is given: --flamegraph[=FILE].",
-            valueName: "file"))
+            valueName: "file"), completion: .file())
     var flamegraph: String?
     @Option(
-        help: ArgumentHelp("text, json, folded or svg (text, or by the extension of --output).", valueName: "format"))
+        help: ArgumentHelp("text, json, folded or svg (text, or by the extension of --output).", valueName: "format"),
+        completion: .list(ProfileArguments.Format.allCases.map(\.rawValue)))
     var format: String?
-    @Option(help: ArgumentHelp("Writes the result to a file.", valueName: "file"))
+    @Flag(help: "Prints JSON, as --format json.")
+    var json = false
+    @Option(
+        help: ArgumentHelp("Writes the result to a file; - is standard output.", valueName: "file"), completion: .file()
+    )
     var output: String?
-    @Option(help: ArgumentHelp("A PROJECT_CONFIG.xml.", valueName: "file"))
+    @Option(help: ArgumentHelp("A PROJECT_CONFIG.xml.", valueName: "file"), completion: .file(extensions: ["xml"]))
     var config: String?
-    @Option(help: ArgumentHelp("auto or perf.", valueName: "profiler"))
+    @Option(help: ArgumentHelp("auto or perf.", valueName: "profiler"), completion: .list(["auto", "perf"]))
     var profiler = "auto"
     @Option(help: ArgumentHelp("Rows of the table.", valueName: "n"))
     var limit = 20
 
     func run() async throws {
         try await reporting { () async throws(Failure) in
-            let format = try ProfileArguments.format(format, output: output)
-            let request = try request()
+            if json, let word = self.format, word != "json" {
+                throw Failure("--json and --format \(word) can't both be; give one of them", code: .usage)
+            }
+            let format = try ProfileArguments.format(json ? "json" : self.format, output: output)
+            let request = try request(isCommandOutputKeptApart: format != .text && resultFile(format) == nil)
             guard limit >= 0 else { throw Failure("--limit \(limit): it must be 0 or more", code: .usage) }
             if let flamegraph, flamegraph != ProfileArguments.chosenFile {
                 let later = [".html", ".htm"].contains { flamegraph.hasSuffix($0) }
@@ -84,7 +98,7 @@ struct ProfileVerb: AsyncParsableCommand {
         }
     }
 
-    private func request() throws(Failure) -> ProfileRequest {
+    private func request(isCommandOutputKeptApart: Bool) throws(Failure) -> ProfileRequest {
         try ProfileArguments.checkProfiler(profiler)
         let (target, text) = try ProfileArguments.target(target, command: command)
         let project: ProjectConfiguration?
@@ -103,12 +117,14 @@ struct ProfileVerb: AsyncParsableCommand {
         let asked = try value(duration, "--duration", "seconds, or a time as in 10s or 2m; 0 means until interrupted") {
             SettingText.duration($0)
         }
-        var duration = asked ?? project?.duration
-        if duration == nil, case .command = target { duration = .zero }
-        let limit = duration ?? .seconds(10)
-        return ProfileRequest(
+        // A started command is sampled for its whole life, unless this very command line says otherwise.
+        let limit: Duration
+        if case .command = target { limit = asked ?? .zero } else { limit = asked ?? project?.duration ?? .seconds(10) }
+        var request = ProfileRequest(
             target: target, targetText: text, samplesPerSecond: rate ?? project?.samplesPerSecond ?? 100,
             depth: depth ?? project?.depth ?? 1024, duration: limit == .zero ? nil : limit)
+        request.isCommandOutputKeptApart = isCommandOutputKeptApart
+        return request
     }
 
     private func value<Value>(
@@ -129,6 +145,17 @@ struct ProfileVerb: AsyncParsableCommand {
 
     // MARK: Result
 
+    /// Where the result goes; nil is standard output.
+    private enum ResultPlace {
+        case asked(String)
+        case chosen
+    }
+
+    private func resultFile(_ format: ProfileArguments.Format) -> ResultPlace? {
+        if let output { return output == "-" ? nil : .asked(output) }
+        return format == .svg && Output.isTerminal ? .chosen : nil
+    }
+
     private func write(_ outcome: ProfileOutcome, _ format: ProfileArguments.Format) throws(Failure) {
         for note in outcome.notes { Output.message("note: \(note)") }
         var written: [String] = []
@@ -146,20 +173,26 @@ struct ProfileVerb: AsyncParsableCommand {
             bytes = folded.bytes
         case .svg: bytes = picture(outcome)
         case .text:
-            if let output { written.append("this table: \(output)") }
-            let colour = output == nil && Output.usesColour(environmentVariables())
+            if let output, output != "-" { written.append("this table: \(output)") }
+            let colour = resultFile(format) == nil && Output.usesColour(environmentVariables())
             bytes = Array(ProfileText.text(outcome, limit: limit, written: written, inColour: colour).utf8)
         }
-        var output = output
-        if format == .svg, output == nil, Output.isTerminal { output = chosenName(outcome) }
-        if let output {
-            try Output.file(bytes, path: output, flag: "--output")
-            Output.message("wrote \(output)")
+        let path: String? =
+            switch resultFile(format) {
+            case .asked(let path): path
+            case .chosen: chosenName(outcome)
+            case nil: nil
+            }
+        if let path {
+            try Output.file(bytes, path: path, flag: "--output")
+            Output.message("wrote \(path)")
         } else {
             try Output.result(bytes)
         }
         if format != .text { for line in written { Output.message("wrote \(line)") } }
-        if outcome.profile.sampleCount == 0 {
+        // Where a command used more than that, a note has said what was not seen.
+        let used = outcome.command?.cpuSeconds ?? 0
+        if outcome.profile.sampleCount == 0, used <= 1 / outcome.request.samplesPerSecond {
             Output.message(
                 "no samples: the target used less CPU time than one sampling period; `--rate` and `--duration` take more"
             )

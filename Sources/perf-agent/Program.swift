@@ -10,7 +10,7 @@ enum Program {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         // Before there is any other thread: rights are given up thread by thread.
-        if arguments == ["helper"] { runHelper() }
+        if arguments.first == "helper" { runHelper() }
         Task {
             await PerfAgent.main(ProfileArguments.rewritten(arguments))
             exit(0)

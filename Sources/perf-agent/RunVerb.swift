@@ -50,6 +50,9 @@ struct RunVerb: AsyncParsableCommand {
     func run() async throws {
         try await reporting { () async throws(Failure) in
             let settings = try settings()
+            for warning in AgentSettings.warnings(environment: environmentVariables()) {
+                Output.message("perf-agent: \(warning)")
+            }
             if checkConfig {
                 Output.message("the settings can be used")
                 return

@@ -47,7 +47,7 @@ struct DoctorVerb: AsyncParsableCommand {
 
 /// The spool directory, found as `run` finds it.
 struct SpoolOption: ParsableArguments {
-    @Option(help: ArgumentHelp("The spool directory (else as `run` has it).", valueName: "dir"))
+    @Option(help: ArgumentHelp("The spool directory (else as `run` has it).", valueName: "dir"), completion: .directory)
     var spool: String?
 
     func directory() throws(Failure) -> String {
@@ -94,12 +94,14 @@ struct SpoolVerb: AsyncParsableCommand {
         discussion: """
             EXAMPLES:
               perf-agent spool --list
-              perf-agent spool --list --spool /tmp/spool
+              perf-agent spool --list --spool /tmp/spool --json
             """)
 
     @Flag(help: "Lists the batches.")
     var list = false
     @OptionGroup var place: SpoolOption
+    @Flag(help: "Prints JSON.")
+    var json = false
 
     func run() async throws {
         guard list else { throw ValidationError("say what to do with the spool: --list") }
@@ -109,22 +111,51 @@ struct SpoolVerb: AsyncParsableCommand {
             do throws(DeliveryError) { listing = try SpoolListing(spoolDirectory: directory) } catch {
                 throw Failure("\(error)")
             }
+            if json { return try Output.result(SpoolAnswer(listing: listing).json() + [10]) }
             var table = TextTable(columns: [
                 ("epoch", .left), ("sequence", .right), ("from", .left), ("samples", .right), ("bytes", .right),
             ])
             for row in listing.rows {
                 table.add([
-                    "\(row.name.epoch)", "\(row.name.sequence)", RFC3339.text(row.window.start), "\(row.samples)",
+                    "\(row.name.epoch)", "\(row.name.sequence)", TimeText.toSecond(row.window.start), "\(row.samples)",
                     "\(row.bytes)",
                 ])
             }
             var summary = "\(listing.rows.count) batches, \(listing.samples) samples, \(listing.bytes) bytes"
-            if let oldest = listing.oldest { summary += ", the oldest from \(RFC3339.text(oldest))" }
+            if let oldest = listing.oldest { summary += ", the oldest from \(TimeText.toSecond(oldest))" }
             summary +=
                 listing.damagedBytes > 0
                 ? "; damaged: \(listing.damagedBytes) bytes, \(listing.damagedBatches) batches" : "; no damage"
             let rows = listing.rows.isEmpty ? "" : "\n" + table.text()
             try Output.result(Array((summary + "\n" + rows).utf8))
         }
+    }
+}
+
+/// The answer of `perf-agent spool --list --json`.
+private struct SpoolAnswer: JSONAnswer {
+    let listing: SpoolListing
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("batches")
+        writer.beginArray()
+        for row in listing.rows {
+            writer.beginObject()
+            writer.member("epoch", "\(row.name.epoch)")
+            writer.member("sequence", row.name.sequence)
+            writer.member("start", RFC3339.text(row.window.start))
+            writer.member("end", RFC3339.text(row.window.end))
+            writer.member("samples", row.samples)
+            writer.member("bytes", row.bytes)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.member("samples", listing.samples)
+        writer.member("bytes", listing.bytes)
+        writer.member("oldest", listing.oldest.map { RFC3339.text($0) })
+        writer.member("damagedBytes", listing.damagedBytes)
+        writer.member("damagedBatches", listing.damagedBatches)
+        writer.endObject()
     }
 }

@@ -33,15 +33,18 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         let settings: AggregatorSettings
+        let environment = ProcessInfo.processInfo.environment
         do throws(SettingsError) {
-            let environment = ProcessInfo.processInfo.environment
             let file = try AggregatorSettings.file(asked: config, environment: environment)
             settings = try AggregatorSettings.resolve(
                 file: file, environment: environment,
                 flags: AggregatorSettings.Flags(data: data, listenAgents: listenAgents, listenHTTP: listenHttp))
         } catch {
+            // As for a flag that is not there: EX_USAGE.
+            if case .unusableValue(.flag, _, _, _) = error { throw failure(error.description, code: 64) }
             throw failure(error.description)
         }
+        for warning in AggregatorSettings.warnings(environment: environment) { complain("warning: \(warning)") }
         if checkConfig {
             print("the configuration can be used: data in \(settings.dataDirectory)")
             return
@@ -62,13 +65,18 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-/// Ends with exit code 1 and a sentence on standard error.
-func failure(_ message: String) -> ExitCode {
+/// Writes a sentence to standard error.
+func complain(_ message: String) {
     try? FileHandle.standardError.write(contentsOf: Data("perf-aggregator: \(message)\n".utf8))
-    return ExitCode(1)
 }
 
-/// SIGTERM and SIGINT, from its making on.
+/// Ends with an exit code, 1 unless told otherwise, and a sentence on standard error.
+func failure(_ message: String, code: Int32 = 1) -> ExitCode {
+    complain(message)
+    return ExitCode(code)
+}
+
+/// SIGTERM and SIGINT, from its making on. SIGHUP does nothing from then on: there is nothing to read again.
 final class StopSignals: Sendable {
     private let stream: AsyncStream<Void>
     /// Kept for as long as they are to report.
@@ -77,6 +85,7 @@ final class StopSignals: Sendable {
     init() {
         let (stream, continuation) = AsyncStream<Void>.makeStream()
         self.stream = stream
+        signal(SIGHUP, SIG_IGN)
         sources = Mutex(
             [SIGTERM, SIGINT].map { number in
                 signal(number, SIG_IGN)

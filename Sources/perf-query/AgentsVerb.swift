@@ -28,9 +28,10 @@ struct AgentsVerb: AsyncParsableCommand {
                 for row in answer.agents {
                     let dropped = row.samples.dropped.filter { $0.value > 0 }.sorted { $0.key < $1.key }
                     let clock = row.clockOffsetSeconds.map { Decimal.text($0, places: 3) + " s" } ?? "–"
+                    let lastSeen = RFC3339.timestamp(row.lastSeen).map { TimeText.toSecond($0) } ?? row.lastSeen
                     let rate = row.rate.map { Decimal.text($0, places: $0 == $0.rounded() ? 0 : 1) } ?? "–"
                     table.add([
-                        row.host, row.version, row.lastSeen, rate, Grouped.text(row.samples.taken),
+                        row.host, row.version, lastSeen, rate, Grouped.text(row.samples.taken),
                         Grouped.text(row.samples.stored), Grouped.text(row.samples.pending), clock,
                         dropped.isEmpty
                             ? "0" : dropped.map { "\(Grouped.text($0.value)) \($0.key)" }.joined(separator: ", "),

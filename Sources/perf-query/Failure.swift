@@ -38,10 +38,15 @@ func reporting(_ work: () async throws(Failure) -> Void) async throws {
     }
 }
 
+/// Says what the aggregator wants a reader of the answer to know.
+func sayNote(of answer: QueryAnswer) {
+    if let note = answer.note { Terminal.standardError.writeLine("note: \(note)") }
+}
+
 extension QueryClient {
-    func bytes(_ request: QueryRequest) async throws(Failure) -> [UInt8] {
+    func reply(to request: QueryRequest) async throws(Failure) -> QueryAnswer {
         do {
-            return try await answer(to: request).body
+            return try await answer(to: request)
         } catch {
             throw Failure(error)
         }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Formats
 internal import Profiles
 internal import QueryAPI
 
@@ -28,7 +29,9 @@ struct FlameGraphVerb: AsyncParsableCommand {
     @OptionGroup var time: TimeOptions
     @OptionGroup var selection: SelectionOptions
 
-    @Option(help: "svg, folded or json; else by the extension of --output, else svg.")
+    @Option(
+        help: "svg, folded or json; else by the extension of --output, else svg.",
+        completion: .list(Format.allCases.map(\.rawValue)))
     var format: String?
 
     @Option(help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
@@ -83,7 +86,8 @@ struct FlameGraphVerb: AsyncParsableCommand {
             if threads { request.add("threads", "true") }
             if let value { request.add("value", value.rawValue) }
             if plain { request.add("plain", "true") }
-            let bytes = try await server.client().bytes(request)
+            let answer = try await server.client().reply(to: request)
+            let bytes = answer.body
             if let output, output != "-" {
                 try writeFile(bytes, to: output)
                 Terminal.standardError.writeLine("wrote \(output) (\(grouped(bytes.count)) bytes)")
@@ -94,6 +98,7 @@ struct FlameGraphVerb: AsyncParsableCommand {
             } else {
                 try Terminal.standardOutput.writeForeign(bytes)
             }
+            sayNote(of: answer)
         }
     }
 }

@@ -37,7 +37,8 @@ let programVersion = "0.1.0"
 private let laterVerbs = [
     "diff", "compare-hosts", "regressions", "timeline", "profile", "export", "import",
 ]
-private let laterFlags = ["--frame", "--label", "--callers-of", "--callees-of", "--lines", "--token-file", "--ca"]
+private let laterSelections = ["--frame", "--label"]
+private let laterFlags = ["--callers-of", "--callees-of", "--lines", "--token-file", "--ca"]
 
 /// `--from -2h` as `--from=-2h`: ArgumentParser would find the flag -h in a value that stands alone.
 private func joiningTimes(_ arguments: [String]) -> [String] {
@@ -66,7 +67,8 @@ private func laterWord(in arguments: [String]) -> String? {
         let flag = String(argument.prefix { $0 != "=" })
         let isVersionOfService =
             flag == "--version" && (argument.contains("=") || index + 1 < arguments.count)
-        if isVersionOfService || laterFlags.contains(flag) {
+        if laterFlags.contains(flag) { return "\(flag) comes later; 'perf-query \(verb) --help' lists what there is" }
+        if isVersionOfService || laterSelections.contains(flag) {
             return "\(flag) comes later; samples can be selected by --service, --host, --process, --thread and --type"
         }
     }

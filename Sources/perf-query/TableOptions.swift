@@ -14,9 +14,10 @@ struct Shown {
         self.rows = rows
     }
 
-    /// What stands behind the answer, an empty line, and the table.
+    /// What stands behind the answer, an empty line, and the table, which has no intervals.
     init(_ header: AnswerHeader, _ table: TextTable, rows: Int, inColour: Bool) {
-        self.init(text: SummaryLine.text(header) + "\n\n" + table.text(inColour: inColour), rows: rows)
+        self.init(
+            text: SummaryLine.text(header, withIntervals: false) + "\n\n" + table.text(inColour: inColour), rows: rows)
     }
 }
 
@@ -43,7 +44,8 @@ struct TableOptions: ParsableArguments {
         _ type: Answer.Type, _ request: QueryRequest, server: QueryClient,
         _ shown: (_ answer: Answer, _ inColour: Bool) -> Shown
     ) async throws(Failure) {
-        let bytes = try await server.bytes(request)
+        let reply = try await server.reply(to: request)
+        let bytes = reply.body
         let answer: Answer
         do {
             answer = try JSONDecoder().decode(type, from: Data(bytes))
@@ -56,6 +58,7 @@ struct TableOptions: ParsableArguments {
         } else if result.rows > 0 {
             try Terminal.standardOutput.writeResult(Array(result.text.utf8))
         }
+        sayNote(of: reply)
         if result.rows == 0 { throw Failure("no data matches the question", code: .noData) }
     }
 }

@@ -50,7 +50,7 @@ struct TopVerb: AsyncParsableCommand {
             }
             throw ValidationError("--by: '\(by)' is none of \(there)")
         }
-        guard (1...100_000).contains(limit) else { throw ValidationError("--limit must be 1 to 100000") }
+        guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be 1 to 10000") }
     }
 
     func run() async throws {

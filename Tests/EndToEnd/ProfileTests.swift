@@ -9,11 +9,9 @@ struct ProfileTests {
             "perf-agent",
             ["profile", "--rate", "1000", "--format", "json", "--", Program.path("demo-load"), "children", "500", "3"])
         try #require(outcome.status == 0, "\(outcome.errors)")
-        // The program's own output may stand before the answer.
-        let start = try #require(outcome.output.firstIndex(of: "{"))
         let truth = try #require(
             (outcome.output + outcome.errors).firstMatch(of: #/cpu-seconds ([0-9.]+)/#).flatMap { Double($0.1) })
-        let answer = try Outcome(status: 0, output: String(outcome.output[start...]), errors: "").json()
+        let answer = try outcome.json()
         let functions = try #require(answer["functions"] as? [[String: Any]])
         let work = try #require(functions.first { $0["name"] as? String == "child_work" }, "\(functions)")
         let seconds = try #require(work["self"] as? Double) / 1e9
@@ -98,6 +96,40 @@ struct ProfileTests {
             let bound = fourSigma(share: max(share, 0.05), samples: count) * 2.0.squareRoot()
             #expect(abs(our[name, default: 0] - share) < bound, "\(name): \(our) here, \(their) there")
         }
+    }
+
+    @Test func `what a command prints stands on standard error where the answer stands on standard output`() throws {
+        let outcome = try Program.run("perf-agent", ["profile", "--json", "--output", "-", "--", "echo", "printed"])
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        #expect(try outcome.json()["command"] is [String: Any])
+        #expect(outcome.errors.contains("printed\n"))
+    }
+
+    @Test func `a result goes through a link to the file behind it, and to a device as it is`() throws {
+        let folder = try Folder()
+        let (file, link) = (folder.path("file.json"), folder.path("link.json"))
+        try Data().write(to: URL(filePath: file))
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: file)
+        for path in [link, "/dev/null"] {
+            let outcome = try Program.run("perf-agent", ["profile", "--json", "--output", path, "--", "true"])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == file)
+        #expect(try String(contentsOfFile: file, encoding: .utf8).hasPrefix("{"))
+    }
+
+    @Test func `at the end of the duration the command's children end too`() throws {
+        let folder = try Folder()
+        let file = folder.path("child")
+        let outcome = try Program.run(
+            "perf-agent",
+            ["profile", "--duration", "1", "--", "/bin/sh", "-c", "sleep 300 & echo $! > \(file); wait; exit 0"])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        let child = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+        // Where nobody waits for it, it stays a zombie.
+        let status = (try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8)) ?? ") Z"
+        #expect(status.contains(") Z"), "\(status)")
     }
 
     @Test func `a flame graph is written and parses as XML`() throws {

@@ -80,9 +80,13 @@ struct BrowserTests {
         var hover: String?
         var wide: Double?
         var inner: Double?
+        var scrolled: Double?
+        var below: Double?
     }
 
-    private static func drive(query: String = "", width: Int = 900, driver: String) throws -> Verdict {
+    private static func drive(
+        _ stacks: [(String, UInt64)] = BrowserTests.stacks, query: String = "", width: Int = 900, driver: String
+    ) throws -> Verdict {
         let folder = try TemporaryFolder()
         var svg = String(decoding: picture(stacks), as: UTF8.self)
         let end = try #require(svg.range(of: "</svg>", options: .backwards))
@@ -134,6 +138,24 @@ struct BrowserTests {
         #expect(verdict.hover == "Function: p (90 samples, 90.00%)")
         let (wide, inner) = (try #require(verdict.wide), try #require(verdict.inner))
         #expect(abs(wide - 900) < 30 && abs(wide - inner - 20) < 1, "as wide as the window")
+    }
+
+    @Test func `a picture higher than the window opens at its root`() throws {
+        let look = Self.driver.replacingOccurrences(
+            of: #"look("start");"#,
+            with: #"""
+                out.scrolled = window.scrollY;
+                out.below = document.documentElement.getBoundingClientRect().bottom - window.innerHeight;
+                throw 'done';
+                """#)
+        let deep = "p/p;main" + String(repeating: ";f", count: 100)
+        let opened = try Self.drive([(deep, 10)], driver: look)
+        #expect(opened.error == "done")
+        let (scrolled, below) = (try #require(opened.scrolled), try #require(opened.below))
+        #expect(scrolled > 500 && below < 2)
+        let y = try #require(try drawnFrames(picture([(deep, 10)])).first { $0.title.hasPrefix("f (") }).y
+        let zoomed = try Self.drive([(deep, 10)], query: "?x=0&y=\(Int(y))", driver: look)
+        #expect(zoomed.scrolled == 0, "an address that names a frame is left where it is")
     }
 
     @Test func `a picture's address brings its zoom and search back`() throws {

@@ -29,6 +29,16 @@ func `a time that is written reads back`(nanoseconds: Int64) {
     #expect(RFC3339.timestamp(RFC3339.text(moment)) == moment)
 }
 
+@Test func `people read times to the second, unless that makes two of them equal`() {
+    let moment = Timestamp(nanoseconds: 1_795_558_931_495_571_102)
+    #expect(TimeText.toSecond(moment) == "2026-11-24T22:22:11Z")
+    #expect(TimeText.compact(moment) == "20261124T222211Z")
+    let apart = TimeText.pair(moment, moment + 1_000_000_000)
+    #expect([apart.0, apart.1] == ["2026-11-24T22:22:11Z", "2026-11-24T22:22:12Z"])
+    let close = TimeText.pair(moment, moment + 1)
+    #expect([close.0, close.1] == ["2026-11-24T22:22:11.495571102Z", "2026-11-24T22:22:11.495571103Z"])
+}
+
 @Test(arguments: [
     ("plain ünïcode 😀", "plain ünïcode 😀"), ("a\nb\tc\r", "a\\nb\\tc\\r"), ("\u{1B}[31mred", "\\x1b[31mred"),
     ("\u{0}\u{7F}\u{9B}", "\\x00\\x7f\\x9b"), ("\u{202E}evil\u{2066}", "\\u{202e}evil\\u{2066}"), ("–…", "–…"),
@@ -70,4 +80,5 @@ func `control characters are escaped before a terminal sees them`(text: String, 
              0.00 %  0.0–8.8 %      100.00 %  91.2–100.0 %   0.040  main      app
 
             """)
+    #expect(SummaryLine.text(answer.header, withIntervals: false).hasSuffix("25.0 % cut"))
 }

@@ -200,6 +200,21 @@ struct SeededGenerator: RandomNumberGenerator {
         #expect(missed.estimate > 2000 && missed.estimate <= 3000)
     }
 
+    @Test func `ticks that came and were lost by a full ring did not miss`() {
+        var missed = MissedTicks()
+        var losses = LossAccount()
+        missed.note(time: 0, idle: 7, weighed: losses.weigh(period: 10_000_000), period: 10_000_000)
+        _ = losses.countSays(40)
+        let first = losses.weigh(period: 10_000_000)
+        #expect(first == 400_000_000)
+        missed.note(time: 1_000_000_000, idle: 7, weighed: 600_000_000 + first, period: 10_000_000)
+        // A shorter period weighs what is lost from then on.
+        _ = losses.recordSays(50)
+        let second = losses.weigh(period: 9_000_000)
+        #expect(second == 490_000_000)
+        #expect(missed.estimate == 0)
+    }
+
     @Test func `what happens during a pause is not counted`() {
         var missed = MissedTicks()
         missed.note(time: 0, idle: 0, weighed: 0, period: 10_000_000)

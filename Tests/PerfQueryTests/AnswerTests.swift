@@ -79,11 +79,12 @@ func `what exists is a table`(verb: String, row: String, table: String) async th
     let run = try await ProgramRun.perfQuery([verb, "--server", server.url])
     #expect(run.status == 0, "\(run.errors)")
     #expect(run.output.hasSuffix("\n\n" + table), "\(run.output)")
+    #expect(!run.output.contains("intervals"), "the table has none")
 }
 
 @Test func `agents are a table of where their samples went`() async throws {
     let body = #"""
-        {"agents":[{"id":"00","host":"db","version":"1.0","lastSeen":"2026-03-01T12:00:00Z","rate":100,\#
+        {"agents":[{"id":"00","host":"db","version":"1.0","lastSeen":"2026-03-01T12:00:00.495571102Z","rate":100,\#
         "samples":{"taken":1100,"stored":1000,"pending":90,"dropped":{"spool":10}},"clockOffsetSeconds":-0.0015}]}
         """#
     let server = try await AnsweringServer(["agents": .init(status: 200, body: body)])
@@ -98,6 +99,16 @@ func `what exists is a table`(verb: String, row: String, table: String) async th
 
             """)
     #expect(server.uris == ["/api/v1/agents"])
+}
+
+@Test(arguments: [[], ["--json"]])
+func `what the aggregator notes is said beside the table`(flags: [String]) async throws {
+    let note = "1 of 3,412 rows; a larger limit shows more"
+    let server = try await AnsweringServer(["top": .init(status: 200, body: topAnswer, note: note)])
+    let run = try await ProgramRun.perfQuery(["top", "--limit", "1", "--server", server.url] + flags)
+    #expect(run.status == 0)
+    #expect(run.errors == "note: \(note)\n")
+    #expect(!run.output.contains("3,412"))
 }
 
 @Test func `an answer without rows is no data`() async throws {

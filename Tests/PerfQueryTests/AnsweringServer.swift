@@ -9,6 +9,7 @@ final class AnsweringServer: Sendable {
     struct Answer: Sendable {
         var status: Int
         var body: String
+        var note: String?
     }
 
     private let channel: any Channel
@@ -64,9 +65,10 @@ private final class AnswerHandler: ChannelInboundHandler {
             let none = #"{"error":{"code":"no_data","message":"no samples match","nearby":["web","api"]}}"#
             let answer = answers[name] ?? AnsweringServer.Answer(status: 404, body: none)
             let body = ByteBuffer(string: answer.body)
+            var headers: HTTPHeaders = ["Content-Length": String(body.readableBytes)]
+            if let note = answer.note { headers.add(name: "X-Perf-Note", value: note) }
             let head = HTTPResponseHead(
-                version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status),
-                headers: ["Content-Length": String(body.readableBytes)])
+                version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status), headers: headers)
             context.write(wrapOutboundOut(.head(head)), promise: nil)
             context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)

@@ -23,6 +23,7 @@ private func checkCompletions(_ shell: String) async throws {
     let run = try await ProgramRun.perfQuery(["--generate-completion-script", shell])
     #expect(run.status == 0)
     #expect(run.output.contains("flamegraph") && run.output.contains("since"))
+    #expect(run.output.contains("folded"), "the formats are offered")
     let script = FileManager.default.temporaryDirectory.appendingPathComponent("completion-\(UUID())")
     defer { try? FileManager.default.removeItem(at: script) }
     try Data(run.output.utf8).write(to: script)

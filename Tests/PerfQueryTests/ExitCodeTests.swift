@@ -9,23 +9,33 @@ import Testing
         (["profile"], "'profile' comes later"),
         (["export"], "'export' comes later"),
         (["import", "x"], "'import' comes later"),
-        (["top", "--frame", "x"], "--frame comes later"),
+        (["top", "--frame", "x"], "--frame comes later; samples can be selected by --service, --host"),
         (["top", "--frame=x"], "--frame comes later"),
         (["top", "--version", "2.1"], "--version comes later"),
         (["flamegraph", "--version=2.1"], "--version comes later"),
         (["services", "--label", "a=b"], "--label comes later"),
-        (["top", "--callers-of", "f"], "--callers-of comes later"),
+        (["top", "--callers-of", "f"], "--callers-of comes later; 'perf-query top --help' lists what there is"),
+        (["services", "--ca", "f"], "--ca comes later; 'perf-query services --help' lists what there is"),
         (
             ["top", "--by", "line"],
             "--by line comes later; there are: function, module, thread, process, host, service"
         ),
         (["top", "--by", "label:zone"], "--by label:zone comes later"),
         (["top", "--by", "x"], "--by: 'x' is none of"),
-        (["top", "--limit", "0"], "--limit must be 1 to 100000"),
+        (["top", "--limit", "0"], "--limit must be 1 to 10000"),
+        (["top", "--limit", "10001"], "--limit must be 1 to 10000"),
         (["top", "--sort", "x"], "--sort"),
         (["top", "--since", "5x"], "--since: '5x' is not a span of time"),
         (["top", "--since", "5m", "--from", "-1h"], "not both"),
         (["top", "--from", "now", "--to", "-1h"], "must lie before --to"),
+        (
+            ["top", "--from", "2026-03-01T12:00:00.900Z", "--to", "2026-03-01T11:00:00.5Z"],
+            "--from (2026-03-01T12:00:00Z) must lie before --to (2026-03-01T11:00:00Z)"
+        ),
+        (
+            ["top", "--from", "2026-03-01T12:00:00.900Z", "--to", "2026-03-01T12:00:00.5Z"],
+            "--from (2026-03-01T12:00:00.900Z) must lie before --to (2026-03-01T12:00:00.500Z)"
+        ),
         (["top", "--service", ""], "--service needs a name"),
         (["top", "--timeout", "x"], "--timeout"),
         (["flamegraph", "--format", "html"], "--format html comes later; there are: svg, folded, json"),
@@ -71,11 +81,11 @@ func `no data ends with 2 and says what there is`(verb: String) async throws {
     ("bad_request", 400, Int32(64)), ("internal", 500, 1), ("unavailable", 503, 1),
 ])
 func `an aggregator's refusal is passed on`(code: String, status: Int, expected: Int32) async throws {
-    let body = #"{"error":{"code":"\#(code)","message":"because"}}"#
+    let body = #"{"error":{"code":"\#(code)","message":"because","nearby":["cpu","io"]}}"#
     let server = try await AnsweringServer(["top": .init(status: status, body: body)])
     let run = try await ProgramRun.perfQuery(["top", "--server", server.url])
     #expect(run.status == expected)
-    #expect(run.errors.contains("answers \(status) (\(code)): because"))
+    #expect(run.errors.contains("answers \(status) (\(code)): because; there is: cpu, io\n"))
 }
 
 @Test(arguments: ["{}", "[]", "", "{\"rows\":1}", "<html></html>"])

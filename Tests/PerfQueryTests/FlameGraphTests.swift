@@ -62,6 +62,16 @@ func `the format wins over the extension and the extension over the default`(
     #expect(run.output == "a;b 1\n")
     let uri = try #require(server.uris.first)
     #expect(uri.hasSuffix("&format=folded&threads=true&value=unit&plain=true"))
+    #expect(run.errors == "")
+}
+
+@Test func `a unit that was chosen is said beside the folded stacks`() async throws {
+    let server = try await AnsweringServer([
+        "flamegraph": .init(status: 200, body: "a;b 1\n", note: "values are microseconds of CPU time")
+    ])
+    let run = try await ProgramRun.perfQuery(["flamegraph", "--server", server.url, "--format", "folded"])
+    #expect(run.output == "a;b 1\n")
+    #expect(run.errors == "note: values are microseconds of CPU time\n")
 }
 
 @Test func `control characters in folded stacks are escaped on a terminal and nowhere else`() async throws {

@@ -125,7 +125,7 @@ import WireProtocol
         let directory = try TemporaryDirectory()
         let store = try openStore(directory.path, TestClock(morning))
         #expect(throws: ProfileStoreError.inUse(path: directory.path)) {
-            try openStore(directory.path, TestClock(morning))
+            try openStore(directory.path, TestClock(morning), lockPatience: .milliseconds(150))
         }
         withExtendedLifetime(store) {}
     }

@@ -66,6 +66,39 @@ import WireProtocol
         #expect(figures.bytes < 4 << 20)
     }
 
+    @Test func `a host whose clock is ahead does not move what is expired past the present`() {
+        let epoch = { (end: Int64, received: Int64) -> EpochAccount in
+            var account = EpochAccount()
+            account.lastWindowEnd = end
+            account.lastReceived = received
+            return account
+        }
+        #expect(EpochAccount.lastWindowEnd(in: [epoch(90, 20), epoch(15, 30)]) == 20)
+        #expect(EpochAccount.lastWindowEnd(in: [EpochAccount]()) == .min)
+    }
+
+    @Test(
+        arguments: [
+            (0, 0), (59_999_999_999, 0), (60_000_000_000, 1), (-1, -1), (-60_000_000_000, -1), (-60_000_000_001, -2),
+            (Int64.min, -153_722_868), (Int64.max, 153_722_867),
+        ] as [(Int64, Int64)])
+    func `every moment has a minute`(nanoseconds: Int64, minute: Int64) {
+        #expect(Partition.minute(of: nanoseconds) == minute)
+    }
+
+    @Test func `a day's file that is no database is named, with what to do`() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/2026-11-24.000.sqlite"
+        try Data(repeating: 0x5A, count: 16_384).write(to: URL(fileURLWithPath: path))
+        do {
+            _ = try openStore(directory.path, TestClock(morning))
+            Issue.record("it was opened")
+        } catch let error as ProfileStoreError {
+            guard case .damaged(path, _) = error else { Issue.record("\(error)"); return }
+            #expect(error.description.contains("perf-aggregator check"))
+        }
+    }
+
     @Test(arguments: [
         ("2026-11-24.000.sqlite", 20_781, 0), ("1970-01-01.012.sqlite", 0, 12), ("2000-02-29.000.sqlite", 11_016, 0),
     ])

@@ -169,18 +169,11 @@ func everything(_ selection: Selection = Selection()) -> SampleQuery {
         range: TimeRange(start: morning + -864_000_000_000_000, end: morning + 864_000_000_000_000))
 }
 
-func openStore(_ path: String, _ clock: TestClock, maximumBytes: Int = 1 << 30) throws -> SQLiteStore {
+func openStore(
+    _ path: String, _ clock: TestClock, maximumBytes: Int = 1 << 30, lockPatience: Duration? = nil
+) throws -> SQLiteStore {
     var options = SQLiteStore.Options(directory: path, now: { clock.now })
     options.maximumBytes = maximumBytes
-    // The store before lets go of the lock with its last reference, which a queue may hold a moment longer, or a program
-    // that another test is just starting.
-    let end = ContinuousClock.now + .seconds(5)
-    while true {
-        do {
-            return try SQLiteStore(options)
-        } catch {
-            guard "\(error)".contains("in use"), ContinuousClock.now < end else { throw error }
-            usleep(20_000)
-        }
-    }
+    if let lockPatience { options.lockPatience = lockPatience }
+    return try SQLiteStore(options)
 }

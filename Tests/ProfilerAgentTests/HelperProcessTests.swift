@@ -120,6 +120,24 @@ private let libc = "/lib/x86_64-linux-gnu/libc.so.6"
                     .notReadable("bytes of the file: \(UInt64(5) << 30) is over the limit of \(UInt64(4) << 30)")))
     }
 
+    @Test func `memory and size of files are limited as the settings say`() async throws {
+        let reader = reader {
+            $0.memoryBytes = 300 << 20
+            $0.fileBytes = 1 << 20
+        }
+        let size = try OwnedDescriptor.open(libc)
+        let bytes = try FileBytes.size(size.rawValue)
+        #expect(
+            await reader.identify(size)
+                == .failure(.notReadable("bytes of the file: \(bytes) is over the limit of \(1 << 20)")))
+        let vdso = try VirtualSharedObject.file()
+        _ = try await reader.identify(vdso).get()
+        let helper = try #require(reader.statistics.helper)
+        let limits = try String(decoding: contents("/proc/\(helper)/limits"), as: UTF8.self)
+        let line = try #require(limits.split(separator: "\n").first { $0.hasPrefix("Max address space") })
+        #expect(line.split(separator: " ").dropFirst(3).first == "\(300 << 20)")
+    }
+
     @Test func `a helper killed between requests is replaced`() async throws {
         let reader = reader()
         let file = try OwnedDescriptor.open(libc)

@@ -19,7 +19,7 @@ struct SamplingThreadTests {
         _ arguments: [String], rate: Double
     ) async throws -> (windows: [RawWindow], end: GatedProcess.End, ledger: Ledger) {
         let command = try GatedProcess(arguments: arguments)
-        let thread = SamplingThread(plan(.process(command.process), rate: rate, window: .milliseconds(250)))
+        let thread = SamplingThread(plan(.started(command.process), rate: rate, window: .milliseconds(250)))
         try await thread.start()
         let collecting = Task {
             var windows: [RawWindow] = []

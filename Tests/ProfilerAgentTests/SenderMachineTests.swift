@@ -56,6 +56,41 @@ import WireProtocol
             ])
     }
 
+    @Test func `an Ack covers what it names and numbers below it, whatever was sent first`() {
+        var (machine, now) = connected()
+        _ = machine.handle(.filled([name(4), name(1), name(3), name(2)], hasMore: false), at: now)
+        #expect(machine.handle(.received(.ack(name(2))), at: now) == [.settle([name(1), name(2)], .delivered)])
+        #expect(machine.handle(.received(.ack(name(4))), at: now) == [.settle([name(4), name(3)], .delivered)])
+    }
+
+    @Test func `the limits of a Welcome tell which batches it is no use to send`() throws {
+        var machine = machine()
+        let now = start + .seconds(2)
+        _ = machine.handle(.start, at: start)
+        _ = machine.handle(.timer, at: now)
+        _ = machine.handle(.connected, at: now)
+        let welcome = Welcome(
+            version: 1, lastStoredSequence: 0, credit: 8, maximumMessageBytes: 1_000, maximumExpandedBytes: 5_000)
+        _ = machine.handle(.received(.welcome(welcome)), at: now)
+        guard case .connected(var session) = machine.state else {
+            Issue.record("not connected")
+            return
+        }
+        func batch(expandedBytes: UInt64) -> Batch {
+            let moment = Timestamp(seconds: 0)
+            return Batch(
+                name: name(1), window: TimeRange(start: moment, end: moment), samples: 1, expandedBytes: expandedBytes,
+                body: [])
+        }
+        #expect(session.excess(of: batch(expandedBytes: 5_000), messageBytes: 1_000) == nil)
+        #expect(session.excess(of: batch(expandedBytes: 5_000), messageBytes: 1_001) != nil)
+        #expect(session.excess(of: batch(expandedBytes: 5_001), messageBytes: 1_000) != nil)
+        // A peer that leaves the fields out says nothing, not nothing at all.
+        session.maximumMessageBytes = 0
+        session.maximumExpandedBytes = 0
+        #expect(session.excess(of: batch(expandedBytes: 5_001), messageBytes: 1_001) == nil)
+    }
+
     @Test func `a refused batch is dropped and blocks nothing`() {
         var (machine, now) = connected()
         _ = machine.handle(.filled([name(1), name(2)], hasMore: true), at: now)

@@ -101,6 +101,58 @@ import WireProtocol
         try await aggregator.stop()
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `batches larger than the socket takes at once obey the credit, and only what is stored is settled`()
+        async throws
+    {
+        let seed = testSeed()
+        print("SEED=\(seed)")
+        var generator = SplitMix64(state: seed)
+        var behaviour = TestAggregator.Behaviour()
+        behaviour.credit = 3
+        behaviour.closesAfter = [2, 1, 3, 2, 4]
+        let aggregator = TestAggregator(behaviour)
+        let delivery = try delivery(port: try await aggregator.start(), limit: 64 << 20)
+        let counts = (1...20).map { UInt64($0) }
+        for count in counts {
+            delivery.ledger.addTaken(count)
+            var window = testWindow(samples: count, ledger: delivery.ledger.snapshot())
+            // Six bits of chance in each byte, which no compression takes out: 130 KB of body, twice NIO's 64 KiB.
+            window.series[0].key.labels = ["a", "b", "c"].map { label in
+                let bytes = (0..<60_000).map { _ in UInt8(48 + generator.next() % 64) }
+                return Label(name: label, value: String(decoding: bytes, as: UTF8.self))
+            }
+            await delivery.submit(window)
+        }
+        #expect(await delivery.status().spooledBytes > 20 * 100_000)
+        await delivery.start()
+        try await expectDelivered(delivery)
+        let seen = aggregator.snapshot
+        #expect(Set(seen.stored.keys.map(\.sequence)) == Set(1...20 as ClosedRange<UInt64>))
+        #expect(await delivery.status().stored == seen.stored.values.reduce(0) { $0 + $1.samples })
+        await delivery.shutdown(deadline: .seconds(5))
+        try expectAccounts(aggregator.snapshot, epochs: 1)
+        try await aggregator.stop()
+    }
+
+    @Test func `a window longer than the wire allows is lost alone and counted`() async throws {
+        let aggregator = TestAggregator()
+        let delivery = try delivery(port: try await aggregator.start())
+        await delivery.start()
+        await submit([5], to: delivery)
+        delivery.ledger.addTaken(6)
+        var long = testWindow(samples: 6, ledger: delivery.ledger.snapshot())
+        long.window.start = Timestamp(nanoseconds: long.window.end.nanoseconds - WireLimits.windowNanoseconds - 1)
+        await delivery.submit(long)
+        await submit([7], to: delivery)
+        try await expectDelivered(delivery)
+        let status = await delivery.status()
+        #expect(status.stored == 12 && status.ledger.dropped == [.spoolFailed: 6])
+        await delivery.shutdown(deadline: .seconds(5))
+        try expectAccounts(aggregator.snapshot, epochs: 1)
+        try await aggregator.stop()
+    }
+
     @Test func `a refused batch is dropped and counted, the others pass`() async throws {
         var behaviour = TestAggregator.Behaviour()
         behaviour.refuses = [1, 3]

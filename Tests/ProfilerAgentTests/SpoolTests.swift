@@ -46,6 +46,8 @@ import WireProtocol
 
     func segmentPath(_ number: Int = 1) -> String { "spool/000000000000000\(number).segment" }
 
+    let segmentName = "0000000000000001.segment"
+
     func sequences(_ spool: Spool, connection: UInt64 = 1) throws -> [UInt64] {
         try spool.takeUnsent(on: connection, limit: 10_000).map(\.name.sequence)
     }
@@ -119,6 +121,44 @@ import WireProtocol
             }
             expectBalance(spool, taken: 75, "cut at \(length)")
         }
+    }
+
+    @Test func `a record that the kill cut short was never batched, one that was finished is damaged`() throws {
+        try fill(open(), [10, 20, 40])
+        let whole = try #require(
+            try PrivateDirectory(scratch.path + "/spool", create: true).read(segmentName, limit: 1 << 20))
+        let record = whole.count / 3
+        // A kill before the ledger's counters moved leaves them where the second batch put them.
+        let killed = account(taken: 75, batched: 30, last: 2)
+        for length in (2 * record)..<whole.count {
+            try scratch.write(segmentPath(), Array(whole[..<length]))
+            let spool = try open(account: killed)
+            #expect(spool.index.epochs[epoch]?.account.ledger.dropped == [.killed: 45], "cut at \(length)")
+            #expect(try sequences(spool) == [1, 2], "cut at \(length)")
+            expectBalance(spool, taken: 75, "cut at \(length)")
+        }
+        try scratch.write(segmentPath(), whole)
+        var spool = try open(account: killed)
+        #expect(spool.index.epochs[epoch]?.account.ledger.dropped == [.killed: 5])
+        #expect(try sequences(spool) == [1, 2, 3])
+        expectBalance(spool, taken: 75)
+        var damaged = whole
+        damaged[whole.count - 1] ^= 1
+        try scratch.write(segmentPath(), damaged)
+        spool = try open(account: killed)
+        #expect(spool.index.epochs[epoch]?.account.ledger.dropped == [.spoolDamaged: 40, .killed: 5])
+        expectBalance(spool, taken: 75)
+    }
+
+    @Test func `a first record that was cut short is not taken for delivered, even without the state`() throws {
+        try fill(open(), [10])
+        let whole = try #require(
+            try PrivateDirectory(scratch.path + "/spool", create: true).read(segmentName, limit: 1 << 20))
+        try scratch.write(segmentPath(), Array(whole.dropLast()))
+        let spool = try open(account: account(taken: 12, batched: 0, last: 0))
+        #expect(spool.index.epochs[epoch]?.stored == 0)
+        #expect(spool.index.epochs[epoch]?.account.ledger.dropped == [.killed: 12])
+        expectBalance(spool, taken: 12)
     }
 
     @Test func `one flipped bit loses one batch, before and after it all survive`() throws {
@@ -249,6 +289,32 @@ import WireProtocol
         #expect(other.index.epochs.isEmpty)
         try other.delete([])
         #expect(try Spool.segments(in: other.directory).isEmpty)
+    }
+
+    @Test func `a finished epoch is known until its last file is gone, so that nothing of it is listed or sent again`()
+        throws
+    {
+        try fill(open(), [10, 20])
+        var spool = try open(account: account(taken: 30, batched: 30, last: 2))
+        let next = Identifier(high: 5, low: 6)
+        spool.begin(EpochAccount(agent: agent, epoch: next))
+        // The old epoch's last word and the new epoch's first batch share the segment that is written.
+        try spool.append(batch(3, samples: 0), ledger: try #require(spool.index.epochs[epoch]?.account.ledger))
+        var first = batch(1, samples: 7)
+        first.name.epoch = next
+        var ledger = Ledger()
+        ledger.taken = 7
+        try spool.append(first, ledger: ledger)
+        try spool.settle((1...3).map { SpoolKey(epoch: epoch, sequence: $0) }, as: .delivered)
+        #expect(try SpoolListing(spoolDirectory: scratch.path + "/spool").rows.map(\.name) == [first.name])
+        spool = try open(
+            account: EpochAccount(agent: agent, epoch: next, ledger: ledger, batched: 7, lastSequence: 1))
+        #expect(try spool.takeUnsent(on: 1, limit: 10).map(\.name) == [first.name])
+        try spool.settle([SpoolKey(epoch: next, sequence: 1)], as: .delivered)
+        #expect(try Spool.segments(in: spool.directory).isEmpty)
+        #expect(spool.index.epochs.isEmpty)
+        let state = try #require(try spool.directory.read(Spool.stateName, limit: 1 << 20))
+        #expect(SpoolState(state)?.epochs.isEmpty == true)
     }
 
     @Test func `the list shows what is pending and what is damaged`() throws {

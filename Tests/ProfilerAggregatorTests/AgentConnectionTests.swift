@@ -1,5 +1,6 @@
 import ProfileStore
 import Profiles
+import Settings
 import Testing
 import WireProtocol
 
@@ -32,6 +33,41 @@ import WireProtocol
         let effects = connection.handle(.received(.hello(hello(versions: [9, 12]))), at: now)
         #expect(effects.map(\.word) == ["send Goodbye unsupportedVersion", "close"])
         #expect(connection.isClosed)
+    }
+
+    @Test func `the settings' limits are by default those of the wire`() {
+        #expect(AggregatorSettings().limits.messageBytes == WireLimits.messageBytes)
+        #expect(AggregatorSettings().limits.expandedBatchBytes == WireLimits.expandedBytes)
+        #expect(AgentConnection.Limits().symbolTableBytes == WireLimits.symbolTableBytes)
+    }
+
+    @Test func `an agent that names no version is told which this aggregator speaks`() throws {
+        var connection = AgentConnection(limits: .init(), now: now)
+        let effects = connection.handle(.received(.hello(hello(versions: []))), at: now)
+        guard case .send(.goodbye(let goodbye)) = effects[0] else { Issue.record("no Goodbye"); return }
+        #expect(goodbye.detail == "the agent names no version of the protocol; this aggregator speaks 1")
+    }
+
+    @Test(
+        arguments: [
+            (0, 60_000_000_001), (1, 0), (Int64.min, Int64.max), (Int64.max, Int64.min),
+        ] as [(Int64, Int64)])
+    func `a batch with an impossible window is refused by name, and the connection stays`(
+        start: Int64, end: Int64
+    ) throws {
+        var connection = served()
+        let sound = try batch(sequence: 1)
+        let impossible = Batch(
+            name: sound.name,
+            window: TimeRange(start: Timestamp(nanoseconds: start), end: Timestamp(nanoseconds: end)),
+            samples: sound.samples, expandedBytes: sound.expandedBytes, body: sound.body)
+        var decoder = MessageDecoder()
+        decoder.append(try Message.batch(impossible).encoded())
+        let next = try decoder.next()
+        let message = try #require(next)
+        #expect(connection.handle(.received(message), at: now).map(\.word) == ["send Refused 1 malformed"])
+        #expect(!connection.isClosed)
+        #expect(throws: WireError.self) { try impossible.windowProfile() }
     }
 
     @Test(arguments: [

@@ -49,6 +49,17 @@ import Testing
         #expect(requests.underWayCount == 0)
     }
 
+    @Test func `an agent that is gone is neither asked nor counted as having refused`() {
+        var requests = SymbolRequests()
+        _ = requests.offer([module(1)], from: 1, at: now)
+        for gone: UInt64 in 2...9 {
+            _ = requests.offer([module(1)], from: gone, at: now)
+            #expect(requests.disconnected(gone, at: now) == [:])
+        }
+        #expect(requests.offer([module(1)], from: 10, at: now) == [:])
+        #expect(requests.failed(module(1).identity, by: 1, at: now) == [10: [module(1)]])
+    }
+
     @Test func `modules without an identity are not asked for`() {
         var requests = SymbolRequests()
         #expect(requests.offer([.kernel], from: 1, at: now) == [:])

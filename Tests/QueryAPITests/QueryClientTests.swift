@@ -74,8 +74,8 @@ private final class RawAnswer: ChannelInboundHandler {
     }
 }
 
-private func ok(_ body: String) -> String {
-    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+private func ok(_ body: String, headers: String = "") -> String {
+    "HTTP/1.1 200 OK\r\n\(headers)Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
 }
 
 @Test func `a good answer arrives with its type and the request is well-formed`() async throws {
@@ -84,10 +84,17 @@ private func ok(_ body: String) -> String {
     request.add("service", "a b")
     let answer = try await QueryClient(server: server.url).answer(to: request)
     #expect(answer.contentType == "application/json")
+    #expect(answer.note == nil)
     #expect(answer.body == Array("{}".utf8))
     let head = try #require(server.heads.first)
     #expect(head.hasPrefix("GET /api/v1/top?service=a%20b HTTP/1.1\r\n"))
     #expect(head.contains("\r\nHost: 127.0.0.1:\(server.url.port)\r\n"))
+}
+
+@Test func `a note of the server arrives`() async throws {
+    let server = try await RawServer([ok("{}", headers: "X-Perf-Note: rates differ\r\n")])
+    let answer = try await QueryClient(server: server.url).answer(to: QueryRequest(.top))
+    #expect(answer.note == "rates differ")
 }
 
 @Test(arguments: [
@@ -195,6 +202,13 @@ private func errorAnswer(_ status: String, _ json: String) -> String {
     let error = await failure(server)
     #expect(error == .noData(message: "no service 'x'", nearby: ["web", "api"]))
     #expect(error?.description == "no service 'x'; there is: web, api")
+}
+
+@Test func `a refusal comes with what there is`() async throws {
+    let json = #"{"error":{"code":"bad_request","message":"type: 'x' can't be measured yet","nearby":["cpu","io"]}}"#
+    let server = try await RawServer([errorAnswer("400 Bad Request", json)])
+    let text = await failure(server)?.description
+    #expect(text == "\(server.url) answers 400 (bad_request): type: 'x' can't be measured yet; there is: cpu, io")
 }
 
 @Test func `an error of the API is passed on`() async throws {

@@ -205,6 +205,8 @@ func `what is not YAML is an error with a line`(yaml: String) {
     ("retention: {age: 5s}", "aggregator.yaml:1: retention.age: '5s' can't be used"),
     ("retention: {aeg: 5d}", "aggregator.yaml:1: unknown key 'retention.aeg'; did you mean 'retention.age'?"),
     ("limits: {connections: 0}", "aggregator.yaml:1: limits.connections: '0' can't be used"),
+    ("limits: {message: 17MiB}", "aggregator.yaml:1: limits.message: '17MiB' can't be used"),
+    ("limits: {expanded_batch: 65MiB}", "aggregator.yaml:1: limits.expanded_batch: '65MiB' can't be used"),
 ])
 func `an aggregator's file is checked likewise`(yaml: String, expected: String) {
     let text = message { () throws(SettingsError) in

@@ -4,10 +4,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// Forks. The child resets signals, waits until a byte comes through `gate`, then calls execvp. Where that fails it
-// writes errno as an int to `failure` and ends with 127. Where the gate closes without a byte it ends with 126.
+// Forks. The child resets signals, waits until a byte comes through `gate`, makes its standard output a copy of standard
+// error where `output_on_error` isn't 0, then calls execvp. Where that fails it writes errno as an int to `failure` and
+// ends with 127. Where the gate closes without a byte it ends with 126.
 // Both descriptors must be close-on-exec. Answers the PID or -errno.
-pid_t linux_fork_gated(char *const arguments[], int gate, int failure);
+pid_t linux_fork_gated(char *const arguments[], int gate, int failure, int output_on_error);
 
 // Names the calling thread; at most 15 bytes are taken.
 void linux_name_thread(const char *name);

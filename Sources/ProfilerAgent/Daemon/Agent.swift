@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Formats
 internal import Glibc
 internal import LinuxSystem
@@ -32,16 +33,22 @@ public final class Agent: Sendable {
     private let delivery: Delivery
     private let thread: SamplingThread
     private let finisher: WindowFinisher
+    private let readers: [ObjectReader]
     private let hostName: Mutex<String>
 
     /// Opens spool and ledger. Nothing is sampled yet.
     public init(_ settings: AgentSettings, version: String, logger: Logger) throws(AgentError) {
-        var identityOptions = ObjectReader.Options()
-        identityOptions.timeLimit = .seconds(10)
+        linux_keep_heap_small()
         var tableOptions = ObjectReader.Options()
         tableOptions.timeLimit = settings.helper.maximumTime
-        let resolver = ModuleResolver(
-            identities: ObjectReader(options: identityOptions), tables: ObjectReader(options: tableOptions))
+        tableOptions.memoryBytes = settings.helper.maximumMemoryBytes
+        tableOptions.fileBytes = settings.helper.maximumFileBytes
+        var identityOptions = tableOptions
+        identityOptions.timeLimit = .seconds(10)
+        let identities = ObjectReader(options: identityOptions)
+        let tables = ObjectReader(options: tableOptions)
+        readers = [identities, tables]
+        let resolver = ModuleResolver(identities: identities, tables: tables)
         let names = ServiceNames(rules: settings.serviceRules)
         let host = Self.facts(settings, version)
         var deliverySettings = DeliverySettings(
@@ -57,7 +64,7 @@ public final class Agent: Sendable {
         } catch { throw .delivery(error) }
         let inspector = ProcessInspector(wantsCommandLine: names.needsCommandLine)
         finisher = WindowFinisher(
-            resolver: resolver, inspector: inspector, names: names, hostLabels: host.labels)
+            resolver: resolver, inspector: inspector, names: names, hostLabels: host.labels, logger: logger)
         thread = SamplingThread(
             SamplingPlan(
                 options: SamplingOptions(
@@ -95,6 +102,8 @@ public final class Agent: Sendable {
                 ledger: raw.ledger)
             thread.spareTables.give(raw.table)
             await delivery.submit(window)
+            // A window's tables are large and short-lived.
+            linux_trim_heap()
         }
         await thread.ended()
         await answering.value
@@ -125,6 +134,7 @@ public final class Agent: Sendable {
         if old.spool != new.spool { needRestart.append("spool") }
         if old.windowMemoryBytes != new.windowMemoryBytes { needRestart.append("memory") }
         if old.helper != new.helper { needRestart.append("helper") }
+        if old.logLevel != new.logLevel { needRestart.append("log_level") }
         return needRestart
     }
 
@@ -139,10 +149,11 @@ public final class Agent: Sendable {
 
     private func status(_ format: String) async -> [UInt8] {
         let delivery = await delivery.status()
+        let helpers = readers.compactMap(\.statistics.helper)
         let answer = StatusAnswer(
             id: delivery.agent, host: hostName.withLock { $0 }, epoch: delivery.epoch,
             samples: SampleAccount(ledger: delivery.ledger, stored: delivery.stored),
-            cpuSeconds: Double(Clocks.processCPU()) / 1e9, residentBytes: Self.residentBytes(),
+            cpuSeconds: Double(cpuNanoseconds(helpers)) / 1e9, residentBytes: residentBytes(helpers),
             aggregator: delivery.address.map {
                 StatusAnswer.Aggregator(address: "\($0)", state: delivery.state.rawValue, since: delivery.since)
             })
@@ -168,9 +179,21 @@ public final class Agent: Sendable {
         return lines.map { EscapedText.escape($0) }.joined(separator: "\n") + "\n"
     }
 
-    /// Field 2 of /proc/self/statm, in pages (proc_pid_statm(5)).
-    private static func residentBytes() -> UInt64 {
-        guard let text = ProcFile.read("/proc/self/statm", limit: 256) else { return 0 }
+    /// CPU time of this process and of its helpers, ended ones too.
+    private func cpuNanoseconds(_ helpers: [Int32]) -> UInt64 {
+        helpers.reduce(Clocks.processCPU() &+ Clocks.endedChildrenCPU()) {
+            $0 &+ (ProcessStatus.read($1)?.cpuNanoseconds ?? 0)
+        }
+    }
+
+    /// Resident memory of this process and of its helpers.
+    private func residentBytes(_ helpers: [Int32]) -> UInt64 {
+        helpers.reduce(Self.residentBytes(of: getpid())) { $0 &+ Self.residentBytes(of: $1) }
+    }
+
+    /// Field 2 of /proc/PID/statm, in pages (proc_pid_statm(5)).
+    private static func residentBytes(of process: Int32) -> UInt64 {
+        guard let text = ProcFile.read("/proc/\(process)/statm", limit: 256) else { return 0 }
         let fields = String(decoding: text, as: UTF8.self).split(separator: " ")
         return fields.count > 1 ? (UInt64(fields[1]) ?? 0) * UInt64(max(1, sysconf(Int32(_SC_PAGESIZE)))) : 0
     }

@@ -29,6 +29,8 @@ extension Delivery {
     /// Events of a connection that has been given up are late and mean nothing.
     func handle(_ event: SenderMachine.Event, from number: UInt64) {
         guard number == connection else { return }
+        // `fill` looks itself; a fill within it would send beyond the credit, and be reported before it.
+        if case .writable = event, isFilling { return }
         if case .closed = event { channel = nil }
         handle(event)
     }
@@ -64,18 +66,45 @@ extension Delivery {
 
     private func fill(room: Int) {
         var sent: [BatchName] = []
+        var oversized: [SpoolKey] = []
         do {
+            isFilling = true
+            defer { isFilling = false }
             // One at a time: when the socket takes no more, the rest stays on the disk instead of in memory.
-            while sent.count < room, let channel, channel.isWritable,
+            while sent.count < room, let channel, channel.isWritable, case .connected(let session) = machine.state,
                 let batch = try spool.takeUnsent(on: connection, limit: 1).first
             {
-                if send(.batch(batch)) { sent.append(batch.name) }
+                if let bytes = encoded(batch, within: session) {
+                    // A failed write closes the connection, which is told as an event of its own.
+                    channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
+                    sent.append(batch.name)
+                } else {
+                    oversized.append(SpoolKey(epoch: batch.name.epoch, sequence: batch.name.sequence))
+                }
             }
         } catch {
             note("read", .error, "the spool can't be read: \(error)")
         }
-        afterSpooling()
+        settle { (spool) throws(DeliveryError) in try spool.settle(oversized, as: .dropped(.refused)) }
         handle(.filled(sent, hasMore: spool.index.hasUnsent(on: connection)))
+    }
+
+    /// The batch as a message; nil, with a word in the log, where the aggregator has said that it takes none so large.
+    private func encoded(_ batch: Batch, within session: SenderMachine.Session) -> [UInt8]? {
+        let why: String
+        do {
+            let message = try Message.batch(batch).encoded()
+            guard let excess = session.excess(of: batch, messageBytes: message.count - Batch.messageHeaderBytes) else {
+                return message
+            }
+            why = excess
+        } catch {
+            why = "\(error)"
+        }
+        note(
+            "oversized", .error,
+            "batch \(batch.name.sequence) with \(batch.samples) samples is dropped, counted refused: \(why)")
+        return nil
     }
 
     func finish() {
@@ -172,16 +201,13 @@ extension Delivery {
         channel = nil
     }
 
-    @discardableResult
-    private func send(_ message: Message) -> Bool {
-        guard let channel else { return false }
+    private func send(_ message: Message) {
+        guard let channel else { return }
         do {
             // A failed write closes the connection, which is told as an event of its own.
             channel.writeAndFlush(ByteBuffer(bytes: try message.encoded()), promise: nil)
-            return true
         } catch {
             note("encode", .error, "a message can't be sent: \(error)")
-            return false
         }
     }
 

@@ -41,6 +41,8 @@ public actor Delivery {
     var since: Timestamp
     var connection: UInt64 = 0
     var channel: (any Channel)?
+    /// While `fill` writes. A write that passes the channel's high-water mark tells `writable` from within itself.
+    var isFilling = false
     var timer: (due: SenderMachine.Instant, task: Scheduled<Void>)?
     var modulesWanted: [Module] = []
     var isAnsweringModules = false

@@ -19,6 +19,7 @@ public enum DeliveryError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .system(let operation, let path, let code):
             "can't \(operation) \(path): \(Self.text(of: code)); check the path, its owner and the space on its disk"
+                + " (--spool, spool.directory)"
         case .notPrivate(let path, let reason):
             "\(path) \(reason); it must belong to the agent's user with mode 0700: "
                 + "change it (chown, chmod) or name another directory with --spool"

@@ -25,6 +25,22 @@ struct SenderMachine: Sendable {
         var inFlight: [BatchName] = []
         /// When the aggregator was last heard, or when the oldest unanswered batch was sent if that is later.
         var heard: Instant
+        /// The longest body of a message and the longest expanded content that the aggregator takes; 0 where it says
+        /// nothing.
+        var maximumMessageBytes: UInt64 = 0
+        var maximumExpandedBytes: UInt64 = 0
+
+        /// Why the aggregator would close the connection over a batch whose message has a body of so many bytes; nil
+        /// where it would take it.
+        func excess(of batch: Batch, messageBytes: Int) -> String? {
+            if maximumMessageBytes > 0, UInt64(messageBytes) > maximumMessageBytes {
+                return "its message has \(messageBytes) bytes, the aggregator takes \(maximumMessageBytes)"
+            }
+            if maximumExpandedBytes > 0, batch.expandedBytes > maximumExpandedBytes {
+                return "its content has \(batch.expandedBytes) bytes, the aggregator takes \(maximumExpandedBytes)"
+            }
+            return nil
+        }
     }
 
     enum Event: Sendable {
@@ -173,7 +189,10 @@ struct SenderMachine: Sendable {
             }
             guard welcome.credit > 0 else { return violation("a Welcome with no credit", at: now) }
             let credit = min(Int(welcome.credit), Self.maximumCredit)
-            enter(.connected(Session(since: now, credit: credit, heard: now)), at: now)
+            let session = Session(
+                since: now, credit: credit, heard: now, maximumMessageBytes: welcome.maximumMessageBytes,
+                maximumExpandedBytes: welcome.maximumExpandedBytes)
+            enter(.connected(session), at: now)
             lastError = nil
             hasUnsent = true
             holdUntil = nil
@@ -181,10 +200,10 @@ struct SenderMachine: Sendable {
             if welcome.lastStoredSequence > 0 { effects.append(.settleThrough(welcome.lastStoredSequence)) }
             return effects + fill(at: now)
         case (.ack(let name), .connected(var session)):
-            guard let last = session.inFlight.firstIndex(of: name) else {
+            guard session.inFlight.contains(name) else {
                 return violation("an Ack for batch \(name.sequence), which was not under way", at: now)
             }
-            let covered = session.inFlight[...last].filter { $0.epoch == name.epoch }
+            let covered = session.inFlight.filter { $0.epoch == name.epoch && $0.sequence <= name.sequence }
             session.inFlight.removeAll { covered.contains($0) }
             session.heard = now
             state = .connected(session)

@@ -150,9 +150,11 @@ final class Spool {
     }
 
     /// Writes the state, then deletes segments, among them those without any pending record.
+    ///
+    /// A finished epoch is forgotten only after that: without it, a kill in between, or a segment that stays for other
+    /// records, would have its delivered batches listed as pending and sent again.
     func delete(_ segments: [UInt64]) throws(DeliveryError) {
         let segments = segments + index.takeEmptySegments()
-        index.forgetFinishedEpochs()
         do {
             // What is deleted must not be missed by an older state after a power failure.
             try writeState(synchronised: synchronisation == .everyWindow && !segments.isEmpty)
@@ -160,9 +162,11 @@ final class Spool {
             // A full disk has no room for the state either, until the segments are gone.
             guard error.code == ENOSPC || error.code == EDQUOT, !segments.isEmpty else { throw error }
             try remove(segments)
+            index.forgetFinishedEpochs()
             return try writeState()
         }
         try remove(segments)
+        if index.forgetFinishedEpochs() { try writeState() }
     }
 
     private func remove(_ segments: [UInt64]) throws(DeliveryError) {

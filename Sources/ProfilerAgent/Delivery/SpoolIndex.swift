@@ -17,6 +17,8 @@ struct SpoolSegment: Hashable, Sendable {
     var bytes: Int
     /// Records without a fate yet, in the order of the file.
     var entries: [SpoolEntry] = []
+    /// Of all whole records in the file, those with a fate included.
+    var epochs: Set<Identifier> = []
 }
 
 /// What has become of a batch.
@@ -96,16 +98,19 @@ package struct SpoolIndex: Sendable {
     private mutating func enter(_ record: SpoolRecord, at offset: Int, in segment: inout SpoolSegment) {
         segment.entries.append(
             SpoolEntry(key: record.key, samples: record.samples, offset: offset, bytes: record.totalBytes))
+        segment.epochs.insert(record.name.epoch)
         pending[record.name.epoch, default: Pending()].batches += 1
         pending[record.name.epoch, default: Pending()].samples &+= record.samples
     }
 
-    /// - Parameter isWhole: whether the batch, and with it the account that it carries, is there.
-    private mutating func learn(_ record: SpoolRecord, isWhole: Bool = true) {
+    /// - Parameters:
+    ///   - isWhole: whether the batch, and with it the account that it carries, is there.
+    ///   - batched: samples in the batches that the record proves to have been written; nil for its own included.
+    private mutating func learn(_ record: SpoolRecord, isWhole: Bool = true, batched: UInt64? = nil) {
         var epoch =
             epochs[record.name.epoch]
             ?? SpooledEpoch(account: EpochAccount(agent: record.name.agent, epoch: record.name.epoch))
-        epoch.account.batched = max(epoch.account.batched, record.batchedThrough)
+        epoch.account.batched = max(epoch.account.batched, batched ?? record.batchedThrough)
         epoch.account.lastSequence = max(epoch.account.lastSequence, record.name.sequence)
         epoch.account.ledger = epoch.account.ledger.merged(with: record.ledger)
         if isWhole, record.name.sequence >= epoch.toldSequence {
@@ -206,9 +211,14 @@ package struct SpoolIndex: Sendable {
         }
     }
 
-    /// Closed epochs whose batches and account have all been delivered need no memory.
-    mutating func forgetFinishedEpochs() {
-        epochs = epochs.filter { !$0.value.isClosed || pending[$0.key] != nil || $0.value.needsTelling }
+    /// Closed epochs whose batches and account have all been delivered need no memory once no file holds a record of
+    /// theirs; true where one is forgotten.
+    @discardableResult
+    mutating func forgetFinishedEpochs() -> Bool {
+        let before = epochs.count
+        let onDisk = segments.reduce(into: Set<Identifier>()) { $0.formUnion($1.epochs) }
+        epochs = epochs.filter { !$0.value.isClosed || onDisk.contains($0.key) || $0.value.needsTelling }
+        return epochs.count < before
     }
 
     // MARK: Sending
@@ -247,6 +257,7 @@ package struct SpoolIndex: Sendable {
                 continue
             }
             learn(record)
+            segment.epochs.insert(record.name.epoch)
             let before = record.batchedThrough - record.samples
             firstBatched[record.name.epoch] = min(firstBatched[record.name.epoch] ?? before, before)
             if known[record.name.epoch]?.isSettled(record.name.sequence) ?? false { continue }
@@ -255,6 +266,11 @@ package struct SpoolIndex: Sendable {
         for record in scan.withoutBody where record.name.agent == agent {
             // The batch is lost, but not its number nor how many samples it held.
             learn(record, isWhole: false)
+        }
+        for record in scan.cutShort where record.name.agent == agent {
+            // The writer died, or failed, before the batch was there: only what it says of the time before counts,
+            // unless the ledger's file or the state knows the batch as written. Its own samples are `killed`.
+            learn(record, isWhole: false, batched: record.batchedThrough - record.samples)
         }
         segments.append(segment)
         nextNumber = max(nextNumber, number + 1)

@@ -13,7 +13,7 @@ public struct SpoolListing: Sendable {
     public var rows: [Row] = []
     /// Bytes in segments that belong to no undamaged record.
     public var damagedBytes = 0
-    /// Batches whose header is sound and whose body isn't.
+    /// Batches whose header is sound and whose body is damaged or ends too early.
     public var damagedBatches = 0
 
     public var samples: UInt64 { rows.reduce(0) { $0 &+ $1.samples } }
@@ -32,7 +32,7 @@ public struct SpoolListing: Sendable {
             guard let bytes = try directory.read(name, limit: Spool.maximumSegmentBytes) else { continue }
             let scan = SpoolScan(bytes)
             damagedBytes += scan.damagedBytes
-            damagedBatches += scan.withoutBody.count
+            damagedBatches += scan.withoutBody.count + scan.cutShort.count
             for (_, record) in scan.whole where !(epochs[record.name.epoch]?.isSettled(record.name.sequence) ?? false) {
                 rows.append(
                     Row(name: record.name, window: record.window, samples: record.samples, bytes: record.totalBytes))

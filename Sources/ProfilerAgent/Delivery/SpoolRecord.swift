@@ -107,8 +107,10 @@ struct SpoolKey: Hashable, Sendable {
 package struct SpoolScan: Sendable {
     /// Undamaged records and where they begin.
     package var whole: [(offset: Int, record: SpoolRecord)] = []
-    /// Headers that are sound before a body that isn't, or that ends too early.
+    /// Headers that are sound before a body that isn't.
     package var withoutBody: [SpoolRecord] = []
+    /// Headers that are sound before a body that the file ends in: a kill cuts a write at the end of a page.
+    package var cutShort: [SpoolRecord] = []
     /// Bytes that belong to no undamaged record.
     package var damagedBytes = 0
 
@@ -131,7 +133,7 @@ package struct SpoolScan: Sendable {
                 offset = end
             } else {
                 // The length may be right, but a torn body is followed by the next record sooner than it says.
-                withoutBody.append(record)
+                if end > bytes.count { cutShort.append(record) } else { withoutBody.append(record) }
                 damagedBytes += SpoolRecord.headerBytes
                 offset = bodyStart
             }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 public import LinuxSystem
 import ObjectFiles
@@ -7,11 +8,16 @@ import SymbolTables
 /// The helper process, `perf-agent helper`: gives up every right, then reads object files whose descriptors it is sent,
 /// until the parent closes the socket.
 ///
+/// The last argument of the program says how many bytes of addresses it may use; without one, 2 GiB.
 /// It has one thread and keeps nothing between requests, so that a file that breaks it spoils no other.
 public func runHelper(socket: Int32 = ChildProcess.inheritedDescriptor) -> Never {
+    // It was started by way of /proc/self/exe, and would be called `exe`.
+    unsafe linux_name_thread("perf-agent-help")
     let channel = DescriptorChannel(OwnedDescriptor(socket))
     do {
-        try Sandbox.enter(helperLimits, lastDescriptor: socket)
+        var limits = helperLimits
+        if let bytes = CommandLine.arguments.last.flatMap({ UInt64($0) }) { limits.addressSpaceBytes = bytes }
+        try Sandbox.enter(limits, lastDescriptor: socket)
     } catch {
         let reason = HelperMessage(kind: .failed, request: 0, body: Array(error.description.utf8))
         try? reason.send(over: channel, before: nil)

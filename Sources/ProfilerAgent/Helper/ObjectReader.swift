@@ -13,6 +13,10 @@ public final class ObjectReader: Sendable {
     public struct Options: Sendable {
         /// For one file.
         public var timeLimit: Duration = .seconds(60)
+        /// The helper's address space.
+        public var memoryBytes = 2 << 30
+        /// Larger files are not read.
+        public var fileBytes = 4 << 30
         /// Before the second start in a row; doubles up to `longestPause`.
         public var firstPause: Duration = .milliseconds(100)
         public var longestPause: Duration = .seconds(10)
@@ -55,7 +59,7 @@ public final class ObjectReader: Sendable {
     private let counts = Mutex(Statistics())
     private let waiting = Atomic<Int>(0)
 
-    /// `arguments` follow the program's name and make it call `runHelper`.
+    /// `arguments` follow the program's name and make it call `runHelper`; the limit of memory comes behind them.
     public init(
         executable: String = "/proc/self/exe", arguments: [String] = ["helper"], options: Options = Options()
     ) {
@@ -115,6 +119,11 @@ public final class ObjectReader: Sendable {
     private func answer(
         _ kind: HelperMessage.Kind, _ file: Int32, _ state: inout State
     ) -> Result<[UInt8], ObjectReaderFailure> {
+        // What is no regular file has no size; the helper says so.
+        if let size = try? FileBytes.size(file), size > UInt64(options.fileBytes) {
+            return .failure(
+                .notReadable("bytes of the file: \(size) is over the limit of \(options.fileBytes)"))
+        }
         do throws(ObjectReaderFailure) {
             if state.connection == nil { try start(&state) }
             guard let body = try state.connection?.ask(kind, file: file, timeLimit: options.timeLimit) else {
@@ -145,7 +154,7 @@ public final class ObjectReader: Sendable {
             pause(min(options.firstPause * (1 << doublings), options.longestPause))
         }
         let connection = try HelperConnection.start(
-            executable: executable, arguments: arguments, timeLimit: options.timeLimit)
+            executable: executable, arguments: arguments + ["\(options.memoryBytes)"], timeLimit: options.timeLimit)
         let identifier = connection.identifier
         state.connection = consume connection
         counts.withLock { counts in

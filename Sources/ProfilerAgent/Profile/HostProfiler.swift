@@ -55,7 +55,7 @@ public final class HostProfiler: Sendable {
         thread.stop()
         await thread.ended()
         if let command, ended == nil {
-            ended = await Self.endCommand(command)
+            ended = await Self.endCommand(command, also: isWholeHost ? thread.outcome?.targets ?? [] : [])
             notes.append("the command was still running when sampling ended, and was told to end")
         }
         await answering.value
@@ -95,7 +95,7 @@ public final class HostProfiler: Sendable {
 
     private func startCommand() throws(ProfileError) -> GatedProcess? {
         guard case .command(let arguments) = request.target, let program = arguments.first else { return nil }
-        do { return try GatedProcess(arguments: arguments) } catch {
+        do { return try GatedProcess(arguments: arguments, isOutputOnError: request.isCommandOutputKeptApart) } catch {
             throw .commandFailed(program: program, reason: error.description)
         }
     }
@@ -140,14 +140,16 @@ public final class HostProfiler: Sendable {
 
     // MARK: Sampling
 
-    private func plan(_ scope: SamplingOptions.Scope, filter: TargetFilter, kernel: Bool) -> SamplingPlan {
+    private func plan(_ scope: SamplingOptions.Scope, filter: TargetFilter, kernel: Bool, isOfCommand: Bool = false)
+        -> SamplingPlan
+    {
         // Blocks of time are what intervals stand on: some forty of them, none shorter than a quarter of a second.
         let length = request.duration.map { max(.milliseconds(250), $0 / 40) } ?? .milliseconds(250)
         return SamplingPlan(
             options: SamplingOptions(
                 samplesPerSecond: request.samplesPerSecond, includeKernel: kernel,
                 maximumCallChain: UInt16(clamping: min(request.depth, 1024)), scope: scope,
-                enableOnExec: false),
+                enableOnExec: isOfCommand),
             filter: filter, rule: WindowRule(length: length, isAligned: false), depth: request.depth,
             windowMemoryBytes: 256 << 20)
     }
@@ -160,7 +162,7 @@ public final class HostProfiler: Sendable {
             case .host: .wholeHost
             case .process(let process): .process(process)
             case .named(let text): .named(Glob(text))
-            case .command: .process(command?.process ?? -1)
+            case .command: .started(command?.process ?? -1)
             }
         let whole = SamplingThread(plan(.wholeHost, filter: filter, kernel: true))
         let refusal: PerfEventError
@@ -171,7 +173,8 @@ public final class HostProfiler: Sendable {
         guard case .notPermitted = refusal, !filter.isWholeHost else { throw .cannotSample(reason: "\(refusal)") }
         let processes = command.map { [$0.process] } ?? targets
         for kernel in [true, false] {
-            let narrow = SamplingThread(plan(.processes(processes), filter: .wholeHost, kernel: kernel))
+            let narrow = SamplingThread(
+                plan(.processes(processes), filter: .wholeHost, kernel: kernel, isOfCommand: command != nil))
             do {
                 try await narrow.start()
                 notes.append(
@@ -182,6 +185,14 @@ public final class HostProfiler: Sendable {
             } catch  where kernel {
                 continue
             } catch {
+                // Up to 2, the kernel allows one's own processes.
+                if case .notPermitted(_, let paranoid?, false) = error, paranoid <= 2, command == nil {
+                    throw .cannotSample(
+                        reason:
+                            "the kernel refuses sampling of \(request.targetText): a process of it belongs to another"
+                            + " user, or keeps others out as setuid programs do; run this as root or give it"
+                            + " CAP_PERFMON (setcap cap_perfmon+ep)")
+                }
                 throw .cannotSample(reason: "\(error)")
             }
         }
@@ -215,16 +226,49 @@ public final class HostProfiler: Sendable {
         return collected
     }
 
-    /// On Ctrl-C the terminal has told the command already; else it is told to end, and made to where it doesn't.
-    private static func endCommand(_ command: GatedProcess) async -> GatedProcess.End? {
+    /// On Ctrl-C the terminal has told the command already; else it is told to end with all its descendants, and made
+    /// to where they don't.
+    private static func endCommand(_ command: GatedProcess, also targets: [Int32]) async -> GatedProcess.End? {
+        // A PID and its start name a process for good.
+        var others: [Int32: UInt64] = [:]
+        for process in targets where process > 1 && process != command.process {
+            if let status = ProcessStatus.read(process) { others[process] = status.startTicks }
+        }
+        func living() -> [Int32] {
+            others.filter { process, start in
+                ProcessStatus.read(process).map { $0.startTicks == start && $0.state != UInt8(ascii: "Z") } ?? false
+            }.map(\.key)
+        }
+        var ended: GatedProcess.End?
         for (signal, patience) in [(nil, 50), (SIGTERM, 200), (SIGKILL, 200)] as [(Int32?, Int)] {
-            if let signal { command.kill(signal) }
+            if let signal {
+                for status in descendants(of: command.process) { others[status.process] = status.startTicks }
+                if ended == nil { command.kill(signal) }
+                for process in living() { kill(process, signal) }
+            }
             for _ in 0..<patience {
-                do { if let end = try command.end() { return end } } catch { return nil }
+                if ended == nil {
+                    do { ended = try command.end() } catch { return nil }
+                }
+                // What the command left running when it ended by itself is its own affair.
+                if ended != nil, signal == nil || living().isEmpty { return ended }
                 try? await Task.sleep(nanoseconds: 10_000_000)
             }
         }
-        return nil
+        return ended
+    }
+
+    private static func descendants(of process: Int32) -> [ProcessStatus] {
+        let children = Dictionary(grouping: ProcFile.processes().compactMap { ProcessStatus.read($0) }, by: \.parent)
+        var found: [ProcessStatus] = []
+        var pending = [process]
+        while let parent = pending.popLast(), found.count < 65_536 {
+            for child in children[parent] ?? [] {
+                found.append(child)
+                pending.append(child.process)
+            }
+        }
+        return found
     }
 
     private func waitForEnd(

@@ -18,6 +18,8 @@ public struct ProfileRequest: Sendable {
     public var depth: Int
     /// nil: until interrupted, or the command's end.
     public var duration: Duration?
+    /// Whether a started command writes its standard output to standard error, because the result goes to the former.
+    public var isCommandOutputKeptApart = false
 
     public init(
         target: Target, targetText: String, samplesPerSecond: Double, depth: Int, duration: Duration?

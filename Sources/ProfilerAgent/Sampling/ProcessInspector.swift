@@ -14,6 +14,9 @@ actor ProcessInspector {
     private var wantsCommandLine: Bool
     /// Processes that are remembered; those not asked for in the longest time go first.
     private static let maximumKnown = 32_768
+    /// From so many on, those that no window has asked for lately are forgotten: short-lived ones are 500 bytes each.
+    private static let knownBeforeCleaning = 2048
+    private static let windowsKept: UInt64 = 4
 
     init(wantsCommandLine: Bool) {
         self.wantsCommandLine = wantsCommandLine
@@ -44,6 +47,8 @@ actor ProcessInspector {
     /// To be called once a window, so that what nobody asks for any more can be forgotten.
     func endWindow() {
         window += 1
+        guard known.count > Self.knownBeforeCleaning else { return }
+        known = known.filter { $0.value.lastUsed + Self.windowsKept >= window }
         guard known.count > Self.maximumKnown else { return }
         let kept = known.sorted { $0.value.lastUsed > $1.value.lastUsed }.prefix(Self.maximumKnown / 2)
         known = Dictionary(uniqueKeysWithValues: kept.map { ($0.key, $0.value) })

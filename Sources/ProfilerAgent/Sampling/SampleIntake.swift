@@ -2,6 +2,7 @@ internal import LinuxSystem
 internal import PerfEvents
 internal import Profiles
 internal import Synchronization
+internal import WireProtocol
 
 /// How a window ends.
 struct WindowRule: Sendable {
@@ -82,9 +83,14 @@ struct SampleIntake: RecordHandler {
 
     /// Reads all of /proc; at the start, and after records of the side band were lost.
     mutating func scan() {
+        let isAfterLoss = needsScan
         needsScan = false
         clock = .now()
         ProcessScan.all(into: &table, clock: clock)
+        // The exec itself may be among what was lost.
+        if isAfterLoss, case .started(let process) = filter, let slot = table.slot(of: process) {
+            table.markTarget(slot)
+        }
         markTargets()
     }
 
@@ -177,7 +183,9 @@ struct SampleIntake: RecordHandler {
         let text = String(decoding: name.name.indices.map { name.name[$0] }, as: UTF8.self)
         let slot = table.named(
             process: name.pid, thread: name.tid, name: text, isExec: name.isExec, time: name.time)
-        if let slot, filter.selects(process: name.pid, name: text, path: nil) { table.markTarget(slot) }
+        guard let slot else { return }
+        if case .started(let process) = filter, process == name.pid, name.isExec { table.markTarget(slot) }
+        if filter.selects(process: name.pid, name: text, path: nil) { table.markTarget(slot) }
     }
 
     mutating func forked(_ fork: Fork) {
@@ -233,7 +241,8 @@ struct SampleIntake: RecordHandler {
     // MARK: Windows
 
     /// Ends the window at a moment of the monotonic clock and hands it over. Where the one before has not been taken
-    /// yet, this window goes on instead (false): nothing is lost, its range grows.
+    /// yet, this window goes on instead (false): nothing is lost, its range grows, in what it says of itself up to the
+    /// longest range that a batch may have.
     @discardableResult
     mutating func closeWindow(at end: UInt64) -> Bool {
         defer {
@@ -247,8 +256,10 @@ struct SampleIntake: RecordHandler {
         for cell in window.cells where processes[cell.process] == nil {
             processes[cell.process] = SampledProcess(table.entries[Int(cell.process)])
         }
+        let endWall = wallEnd(end)
+        let earliest = Timestamp(nanoseconds: endWall.nanoseconds &- WireLimits.windowNanoseconds)
         let raw = RawWindow(
-            range: TimeRange(start: windowStartWall, end: wallEnd(end)), samplesPerSecond: samplesPerSecond,
+            range: TimeRange(start: max(windowStartWall, earliest), end: endWall), samplesPerSecond: samplesPerSecond,
             table: window, processes: processes, names: table.names, files: table.files,
             ledger: ledgerFile?.snapshot() ?? counts)
         if case .dropped = windows.yield(raw) { return false }

@@ -31,6 +31,8 @@ final class SamplingThread: Sendable {
         var ledger: Ledger
         var samplesElsewhere: UInt64
         var wasRingReduced: Bool
+        /// The filter's processes that lived when sampling ended.
+        var targets: [Int32] = []
     }
 
     private let plan: SamplingPlan
@@ -110,7 +112,7 @@ final class SamplingThread: Sendable {
             end(
                 Outcome(
                     ledger: intake.counts, samplesElsewhere: intake.samplesElsewhere,
-                    wasRingReduced: sampler.wasRingReduced))
+                    wasRingReduced: sampler.wasRingReduced, targets: intake.targets))
         } catch {
             let onStart = state.withLock { $0.onStart.take() }
             onStart?.resume(returning: error)

@@ -4,6 +4,8 @@ internal import Patterns
 enum TargetFilter: Sendable {
     case wholeHost
     case process(Int32)
+    /// A program that is being started in this process: from its exec on.
+    case started(Int32)
     /// Globs of the main thread's name or the program's file name.
     case named(Glob)
 
@@ -16,6 +18,7 @@ enum TargetFilter: Sendable {
         switch self {
         case .wholeHost: true
         case .process(let asked): process == asked
+        case .started: false
         case .named(let glob):
             glob.matches(name) || path.map { glob.matches(String($0.split(separator: "/").last ?? "")) } ?? false
         }

@@ -1,4 +1,5 @@
 internal import LinuxSystem
+internal import Logging
 internal import Profiles
 internal import SymbolSources
 
@@ -10,8 +11,14 @@ actor WindowFinisher {
     private var hostLabels: [Label]
     private var kernel: KernelSymbols?
     private var kernelReadAt: ContinuousClock.Instant?
+    private let logger: Logger?
+    private var hasSaidWhyNoKernel = false
 
-    init(resolver: ModuleResolver, inspector: ProcessInspector, names: ServiceNames, hostLabels: [Label]) {
+    init(
+        resolver: ModuleResolver, inspector: ProcessInspector, names: ServiceNames, hostLabels: [Label],
+        logger: Logger? = nil
+    ) {
+        self.logger = logger
         self.resolver = resolver
         self.inspector = inspector
         self.names = names
@@ -58,7 +65,10 @@ actor WindowFinisher {
         let now = ContinuousClock.now
         if let kernelReadAt, now - kernelReadAt < .seconds(600) { return }
         kernelReadAt = now
-        if let read = try? KernelSymbols.read() { kernel = read }
+        do { kernel = try KernelSymbols.read() } catch {
+            if !hasSaidWhyNoKernel { logger?.warning("kernel functions have no names: \(error)") }
+            hasSaidWhyNoKernel = true
+        }
     }
 
     /// Answers what the sampling thread asks, until it has ended; reads the kernel's symbols first, before the first

@@ -79,7 +79,9 @@ struct QueryService: Sendable {
         switch question.endpoint {
         case .top:
             let ranking = profile.ranking(by: question.dimension, sort: question.order, limit: question.limit)
-            return json(TopAnswer(of: profile, ranking: ranking, asked: question.asked, coverage: coverage))
+            var answer = json(TopAnswer(of: profile, ranking: ranking, asked: question.asked, coverage: coverage))
+            answer.note = note(ranking, limit: question.limit)
+            return answer
         case .services:
             return json(
                 ServicesAnswer(
@@ -116,11 +118,20 @@ struct QueryService: Sendable {
         }
     }
 
+    /// Says that rows were cut; nil where none were.
+    private static func note(_ ranking: Ranking, limit: Int) -> String? {
+        guard ranking.rowCount > ranking.rows.count else { return nil }
+        let counts = [ranking.rows.count, ranking.rowCount].map { Grouped.text(UInt64($0)) }
+        return "\(counts[0]) of \(counts[1]) rows"
+            + (limit < Question.maximumLimit ? "; a larger limit shows more" : ", as many as an answer may have")
+    }
+
     private static func subtitle(_ profile: NamedProfile, _ coverage: Coverage) -> String {
         let hosts = coverage.hosts == 1 ? "1 host" : "\(coverage.hosts) hosts"
         let dropped = coverage.dropped.values.reduce(0, &+)
+        let (start, end) = TimeText.pair(profile.range.start, profile.range.end)
         return "\(profile.type.name), \(profile.sampleCount) samples of \(hosts), "
-            + "\(RFC3339.text(profile.range.start)) to \(RFC3339.text(profile.range.end))"
+            + "\(start) to \(end)"
             + (dropped > 0 ? ", \(dropped) samples dropped" : "")
     }
 
@@ -140,12 +151,13 @@ struct QueryService: Sendable {
     private func noData(_ question: Question) async throws(APIError) -> APIError {
         let asked = question.selection
         let all = try await samples(Selection(type: asked.type), question.asked, detail: .totals).samples
-        let range = "between \(RFC3339.text(question.asked.start)) and \(RFC3339.text(question.asked.end))"
+        let (start, end) = TimeText.pair(question.asked.start, question.asked.end)
+        let range = "between \(start) and \(end)"
         guard !all.slices.isEmpty else {
             let seen = ((try? await store.agents()) ?? []).map(\.lastSeen).max()
             guard let seen else { return APIError(.noData, "nothing is stored yet: no agent has delivered a batch") }
             return APIError(
-                .noData, "nothing is stored \(range); the last batch came at \(RFC3339.text(seen))")
+                .noData, "nothing is stored \(range); the last batch came at \(TimeText.toSecond(seen))")
         }
         let byService = filter(all, by: Selection(services: asked.services, type: asked.type))
         if byService.slices.isEmpty {

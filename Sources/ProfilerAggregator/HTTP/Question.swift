@@ -95,7 +95,8 @@ struct Question: Equatable {
             guard let text = try single(name) else { return nil }
             guard let moment = RFC3339.timestamp(text) else {
                 throw APIError(
-                    .badRequest, "\(name): '\(text)' is no time as RFC 3339 writes it, such as \(RFC3339.text(now))")
+                    .badRequest,
+                    "\(name): '\(text)' is no time as RFC 3339 writes it, such as \(TimeText.toSecond(now))")
             }
             return moment
         }
@@ -103,7 +104,8 @@ struct Question: Equatable {
         let to = try moment("to") ?? now
         let from = try moment("from") ?? (to + -Self.defaultRange)
         guard from < to else {
-            throw APIError(.badRequest, "from (\(RFC3339.text(from))) is not before to (\(RFC3339.text(to)))")
+            let (start, end) = TimeText.pair(from, to)
+            throw APIError(.badRequest, "from (\(start)) is not before to (\(end))")
         }
         asked = TimeRange(start: from, end: to)
         selection = Selection(

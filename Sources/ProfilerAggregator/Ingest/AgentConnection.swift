@@ -13,7 +13,7 @@ struct AgentConnection {
         var credit: UInt32 = 8
         var messageBytes = WireLimits.messageBytes
         var expandedBytes = WireLimits.expandedBytes
-        var symbolTableBytes = 64 << 20
+        var symbolTableBytes = WireLimits.symbolTableBytes
         /// Bytes that a peer may send before it has said Hello.
         var greetingBytes = 64 << 10
         /// A Hello must be there so long after the connection.
@@ -144,8 +144,13 @@ struct AgentConnection {
 
         case (.greeting, .received(.hello(let hello))):
             guard let version = hello.versions.filter(WireLimits.versions.contains).max() else {
-                let theirs = hello.versions.map(String.init).joined(separator: ", ")
                 let ours = WireLimits.versions.map(String.init).joined(separator: ", ")
+                guard !hello.versions.isEmpty else {
+                    return end(
+                        .unsupportedVersion,
+                        "the agent names no version of the protocol; this aggregator speaks \(ours)")
+                }
+                let theirs = hello.versions.map(String.init).joined(separator: ", ")
                 return end(
                     .unsupportedVersion,
                     "the agent speaks protocol versions \(theirs), this aggregator \(ours); upgrade the older of the two"
@@ -188,17 +193,18 @@ struct AgentConnection {
                 let detail = "it expands to \(batch.expandedBytes) bytes, the limit is \(limits.expandedBytes)"
                 return [.send(.refused(Refused(name: batch.name, reason: .tooLarge, detail: detail)))]
             }
+            guard batch.hasPossibleWindow else {
+                let (start, end) = (batch.window.start.nanoseconds, batch.window.end.nanoseconds)
+                return refuseMalformed(
+                    batch.name, "its window runs from \(start) to \(end) ns, longer than a minute or backwards",
+                    &serving)
+            }
             return [.check(batch)]
         case .checked(let batch):
             serving.waiting.append(batch)
             return append(&serving)
         case .unreadable(let name, let error):
-            serving.malformed += 1
-            let refused = Effect.send(.refused(Refused(name: name, reason: .malformed, detail: "\(error)")))
-            guard serving.malformed < limits.malformedBatches else {
-                return [refused] + Self.ending(.protocolError, "\(serving.malformed) batches that can't be read")
-            }
-            return [refused]
+            return refuseMalformed(name, "\(error)", &serving)
         case .appended(let outcomes):
             return answer(&serving, outcomes) + append(&serving)
         case .wanted(let modules):
@@ -212,6 +218,15 @@ struct AgentConnection {
         default:
             return []
         }
+    }
+
+    private func refuseMalformed(_ name: BatchName, _ detail: String, _ serving: inout Serving) -> [Effect] {
+        serving.malformed += 1
+        let refused = Effect.send(.refused(Refused(name: name, reason: .malformed, detail: detail)))
+        guard serving.malformed < limits.malformedBatches else {
+            return [refused] + Self.ending(.protocolError, "\(serving.malformed) batches that can't be read")
+        }
+        return [refused]
     }
 
     /// One append at a time: what comes meanwhile goes together into the next.

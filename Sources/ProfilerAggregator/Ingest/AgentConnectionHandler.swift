@@ -23,6 +23,7 @@ final class AgentConnectionHandler: ChannelInboundHandler {
     private var offered: Set<ModuleIdentity> = []
     private var isReading = true
     private var unansweredBytes = 0
+    private var hasWarnedOfRefusal = false
 
     /// What other threads hold of a handler: they reach it through its event loop only.
     struct Reference: Sendable {
@@ -189,9 +190,27 @@ final class AgentConnectionHandler: ChannelInboundHandler {
         }
     }
 
+    /// Counts and tells of what is refused before the store sees it; what the store refuses is counted as its outcome.
+    private func note(_ refused: Refused) {
+        let word: String
+        switch refused.reason {
+        case .malformed: word = "malformed"
+        case .tooLarge: word = "too_large"
+        case .foreign: word = "foreign"
+        case .expired, .future: return
+        }
+        server.count { $0.batches[word, default: 0] += 1 }
+        // A peer chooses how many there are: one line of a connection, the rest for those who look closer.
+        logger.log(
+            level: hasWarnedOfRefusal ? .debug : .warning,
+            "batch \(refused.name.sequence) is refused as \(word): \(refused.detail)")
+        hasWarnedOfRefusal = true
+    }
+
     private func send(_ message: Message) {
         guard let context else { return }
         if case .symbolsWanted = message { server.symbolProgress(number) }
+        if case .refused(let refused) = message { note(refused) }
         do throws(WireError) {
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: try message.encoded())), promise: nil)
         } catch {

@@ -140,8 +140,11 @@ final class IngestServer: Sendable {
         Task {
             do {
                 let missing = Set(try await store.modulesWithoutTable(among: modules.map(\.identity)))
-                let wanted = state.withLock { state in
-                    state.requests.offer(modules.filter { missing.contains($0.identity) }, from: number, at: .now)
+                let wanted: [UInt64: [Module]] = state.withLock { state in
+                    // The connection may have ended meanwhile.
+                    guard state.handlers[number] != nil else { return [:] }
+                    return state.requests.offer(
+                        modules.filter { missing.contains($0.identity) }, from: number, at: .now)
                 }
                 send(wanted)
             } catch {

@@ -32,15 +32,18 @@ struct SymbolRequests {
 
     private var requests: [ModuleIdentity: Request] = [:]
     private var agents: [Connection: Agent] = [:]
+    /// Those that have offered something and are not gone. Requests may still name others as candidates.
+    private var live: Set<Connection> = []
 
     /// Modules without a table, and how many of them are asked for right now.
     var openCount: Int { requests.count }
     var underWayCount: Int { agents.values.reduce(0) { $0 + $1.underWay.count } }
 
-    /// Says that a connection can be asked for these modules, none of which has a table.
+    /// Says that a connection, which is open, can be asked for these modules, none of which has a table.
     mutating func offer(
         _ modules: [Module], from connection: Connection, at now: ContinuousClock.Instant
     ) -> [Connection: [Module]] {
+        live.insert(connection)
         for module in modules where module.identity.kind != .name {
             guard var request = requests[module.identity] else {
                 guard requests.count < Self.maximumModules else { continue }
@@ -48,6 +51,7 @@ struct SymbolRequests {
                 enqueue(module.identity, connection, now)
                 continue
             }
+            request.candidates.removeAll { !live.contains($0) }
             guard !request.refused.contains(connection), !request.candidates.contains(connection),
                 request.refused.count < Self.refusalsPerModule,
                 request.candidates.count < Self.candidatesPerModule
@@ -86,6 +90,7 @@ struct SymbolRequests {
     mutating func disconnected(
         _ connection: Connection, at now: ContinuousClock.Instant
     ) -> [Connection: [Module]] {
+        live.remove(connection)
         guard let agent = agents.removeValue(forKey: connection) else { return [:] }
         let modules = agent.underWay.union(agent.waiting)
         let others = passOn(Array(modules), from: connection, now)
@@ -122,8 +127,9 @@ struct SymbolRequests {
         var others: [Connection] = []
         for module in modules {
             guard var request = requests[module] else { continue }
-            request.candidates.removeAll { $0 == connection }
-            request.refused.insert(connection)
+            request.candidates.removeAll { $0 == connection || !live.contains($0) }
+            // Who is gone has not refused: its agent may come back and have the table.
+            if live.contains(connection) { request.refused.insert(connection) }
             guard request.asked == connection else {
                 requests[module] = request
                 continue
