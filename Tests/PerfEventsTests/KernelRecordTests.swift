@@ -95,7 +95,9 @@ extension KernelTests {
             var sampler = try Sampler(SamplingOptions(samplesPerSecond: 1000))
             sampler.start()
             for _ in 0..<5 { try Process.run(URL(filePath: "/usr/bin/true"), arguments: []).waitUntilExit() }
-            usleep(100_000)
+            // Something to sample, on an idle machine too.
+            let end = Clocks.threadCPU() + 300_000_000
+            while Clocks.threadCPU() < end {}
             var records: [[UInt8]] = []
             for ring in sampler.rings {
                 let bytes = ring.takeAll()
