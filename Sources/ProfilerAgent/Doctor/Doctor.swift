@@ -60,7 +60,8 @@ public enum Doctor {
             feature(
                 "lost_counts", probe.lostCounts, "the kernel counts lost records beside each event",
                 without: "losses are known only when the ring has room again", since: "6.0"),
-            kernelNames(found), typeFormat(found), containers(found), symbols(), runtimes(found),
+            kernelNames(found), typeFormat(found), containers(found), symbols(), debugInformation(),
+            runtimes(found),
         ]
         return DoctorAnswer(canSample: probe.wholeHost || probe.ownProcesses, checks: checks)
     }
@@ -214,6 +215,13 @@ public enum Doctor {
             name: "symbols", state: .limited,
             detail: "functions are named by .symtab and .dynsym; stripped programs show the functions that they export",
             remedy: "install or keep symbol tables of your own programs (build without -s)")
+    }
+
+    private static func debugInformation() -> Check {
+        Check(
+            name: "debug_information", state: .missing,
+            detail: "source lines, inlined functions and separate debug files are not read by this version",
+            remedy: "nothing on this host would change it; functions and modules are named all the same")
     }
 
     private static func runtimes(_ found: Findings) -> Check {
