@@ -71,6 +71,7 @@ extension Ledger {
     public let epoch: Identifier
     /// Where the file lies, for messages.
     public let path: String
+    // Unsafe to the compiler alone: every access is an atomic of the C shim, and the mapping lives as long as this object.
     private nonisolated(unsafe) let words: UnsafeMutablePointer<UInt64>
 
     enum Word: Int {
