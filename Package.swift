@@ -159,15 +159,20 @@ let package = Package(
         tests("PatternsTests", ["Patterns"]),
         tests("SettingsTests", ["Settings"]),
         tests("PerfEventsTests", ["PerfEvents", "LinuxSystem", "CLinux", "AllocationCount"]),
-        tests("ObjectFilesTests", ["ObjectFiles", "Profiles"]),
+        tests("ObjectFilesTests", ["ObjectFiles", "Profiles", "ToolOutput"]),
         tests("SymbolTablesTests", ["SymbolTables", "Profiles", "ByteCoding", "Compression"]),
-        tests("SymbolSourcesTests", ["SymbolSources", "SymbolTables", "ObjectFiles", "LinuxSystem", "Profiles"]),
+        tests(
+            "SymbolSourcesTests",
+            ["SymbolSources", "SymbolTables", "ObjectFiles", "LinuxSystem", "Profiles", "ToolOutput"]),
         tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
         tests("FormatsTests", ["Formats", "Analysis", "Profiles", "SampleBuilder"]),
         tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),
         tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
         tests(
-            "ProfileStoreTests", ["ProfileStore", "Profiles", "WireProtocol", "SymbolTables", "Compression", sqlite]),
+            "ProfileStoreTests",
+            [
+                "ProfileStore", "CompactorProgram", "Profiles", "WireProtocol", "SymbolTables", "Compression", sqlite,
+            ]),
         tests("QueryAPITests", ["QueryAPI", "Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         tests(
             "ProfilerAgentTests",
@@ -185,8 +190,8 @@ let package = Package(
         tests("PerfQueryTests", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
         tests("EndToEnd"),
         tests("BenchmarksTests", ["benchmarks"]),
-        // What tests share: samples from a seed, a count of a thread's allocations, a load whose answer is known, and a
-        // program that stands for `perf-agent helper`.
+        // What tests share: samples from a seed, what other people's tools print, a count of a thread's allocations, a
+        // load whose answer is known, a program that stands for `perf-agent helper`, and a compactor to be killed.
         .target(
             name: "SampleBuilder", dependencies: ["Profiles"], path: "Tests/SampleBuilder", swiftSettings: settings),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
@@ -201,5 +206,9 @@ let package = Package(
         .executableTarget(
             name: "ObjectHelperProgram", dependencies: ["ProfilerAgent"], path: "Tests/ObjectHelperProgram",
             swiftSettings: settings),
+        .executableTarget(
+            name: "CompactorProgram", dependencies: ["ProfileStore", "Profiles"], path: "Tests/CompactorProgram",
+            swiftSettings: settings),
+        .target(name: "ToolOutput", path: "Tests/ToolOutput"),
     ] + fuzzTargets()
 )

@@ -4,6 +4,8 @@ internal import Glibc
 ///
 /// A file that shrinks while it is mapped makes reads beyond its new end a SIGBUS: map only files of our own, sealed
 /// memory, or in a process that may die of it.
+///
+/// Unchecked: its one owner holds the only pointer, so it may be moved to another thread, never shared.
 @safe public struct MemoryMapping: ~Copyable, @unchecked Sendable {
     private let start: UnsafeMutableRawPointer
     /// Length in bytes.

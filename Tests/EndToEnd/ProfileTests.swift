@@ -58,6 +58,37 @@ struct ProfileTests {
         #expect((answer["coverage"] as? [String: Any])?["wholeStacks"] is NSNull)
     }
 
+    @Test(
+        .enabled(
+            if: FileManager.default.isWritableFile(atPath: "/sys/devices/system/cpu/cpu1/online"),
+            "takes CPU 1 offline for a moment: wants root and a kernel that lets it go"))
+    func `a CPU that goes offline in the middle breaks nothing`() throws {
+        let load = try Running("demo-load", ["checkout", "30"])
+        defer { load.signal(SIGTERM) }
+        let profile = try Running(
+            "perf-agent", ["profile", "\(load.pid)", "--duration", "5", "--rate", "200", "--format", "json"])
+        // One process takes it and brings it back, whatever happens to this one.
+        let hotplug = try Running(
+            "/bin/sh",
+            [
+                "-c",
+                "sleep 2; cd /sys/devices/system/cpu/cpu1; trap 'echo 1 > online' EXIT; echo 0 > online; sleep 0.5",
+            ])
+        #expect(hotplug.wait(seconds: 20).status == 0)
+        let outcome = profile.wait(seconds: 60)
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        let answer = try outcome.json()
+        let samples = try #require(answer["samples"] as? Int)
+        #expect(samples > 100)
+        let functions = try #require(answer["functions"] as? [[String: Any]])
+        for (name, share) in checkoutShares {
+            let row = try #require(functions.first { $0["name"] as? String == name }, "\(functions)")
+            let selfShare = try #require(row["selfShare"] as? Double)
+            #expect(abs(selfShare - share) < fourSigma(share: share, samples: samples) + 0.02, "\(name)")
+        }
+        #expect((try? String(contentsOfFile: "/sys/devices/system/cpu/cpu1/online", encoding: .utf8)) == "1\n")
+    }
+
     @Test func `shares agree with those of perf record on the same program at the same time`() throws {
         guard FileManager.default.isExecutableFile(atPath: "/usr/bin/perf") else {
             Issue.record("perf is not installed; make test installs it")

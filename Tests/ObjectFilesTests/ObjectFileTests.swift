@@ -2,6 +2,7 @@ import Glibc
 import ObjectFiles
 import Profiles
 import Testing
+import ToolOutput
 
 /// A program, libraries without .symtab, a debug file: what a fresh Debian has, and one built here with all symbols.
 let realFiles = [

@@ -1,9 +1,12 @@
+import Foundation
 import GRDB
 import Profiles
 import Synchronization
 import Testing
 
 @testable import ProfileStore
+
+private let hourLater = morning + 3_600_000_000_000
 
 @Suite struct CompactionTests {
     /// Three agents, four minutes, so that several minutes close.
@@ -55,34 +58,54 @@ import Testing
     }
 
     @Test(arguments: CompactionStep.allCases, [1, 3])
-    func `a compactor that is stopped after any step changes no total`(step: CompactionStep, time: Int) async throws {
+    func `a compactor that fails after any step changes no total`(step: CompactionStep, time: Int) async throws {
         let directory = try TemporaryDirectory()
-        let clock = TestClock(morning)
+        var generator = SeededGenerator()
+        let batches = try material(&generator)
+        let expected = try facts(of: batches)
+        let store = try openStore(directory.path, TestClock(morning))
+        _ = await store.append(batches)
+        let seen = Mutex(0)
+        store.stopCompaction { reached in
+            guard reached == step else { return }
+            let count = seen.withLock { count in
+                count += 1
+                return count
+            }
+            if count == time { throw StoppedByTest(step: "\(step)") }
+        }
+        await #expect(throws: ProfileStoreError.self) { try await store.upkeep(now: hourLater) }
+        #expect(facts(try await store.samples(everything())) == expected)
+        store.stopCompaction(by: nil)
+        _ = try await store.upkeep(now: hourLater)
+        #expect(facts(try await store.samples(everything())) == expected)
+    }
+
+    @Test(arguments: CompactionStep.allCases, [1, 3])
+    func `a compactor that is killed after any step changes no total`(step: CompactionStep, time: Int) async throws {
+        let directory = try TemporaryDirectory()
         var generator = SeededGenerator()
         let batches = try material(&generator)
         let expected = try facts(of: batches)
         do {
-            let store = try openStore(directory.path, clock)
+            let store = try openStore(directory.path, TestClock(morning))
             _ = await store.append(batches)
-            let seen = Mutex(0)
-            store.stopCompaction { reached in
-                guard reached == step else { return }
-                let count = seen.withLock { count in
-                    count += 1
-                    return count
-                }
-                if count == time { throw StoppedByTest(step: "\(step)") }
-            }
-            await #expect(throws: ProfileStoreError.self) {
-                try await store.upkeep(now: morning + 3_600_000_000_000)
-            }
-            #expect(facts(try await store.samples(everything())) == expected)
         }
-        let store = try openStore(directory.path, clock)
+        let compactor = Process()
+        compactor.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+            .appending(path: "CompactorProgram")
+        compactor.arguments = [directory.path, step.rawValue, "\(time)", "\(hourLater.nanoseconds)"]
+        try compactor.run()
+        compactor.waitUntilExit()
+        #expect(compactor.terminationReason == .uncaughtSignal)
+        #expect(compactor.terminationStatus == SIGKILL)
+        #expect(try StoreCheck.run(directory: directory.path).problems == [])
+        let store = try openStore(directory.path, TestClock(morning))
         #expect(facts(try await store.samples(everything())) == expected)
-        _ = try await store.upkeep(now: morning + 3_600_000_000_000)
+        _ = try await store.upkeep(now: hourLater)
         #expect(facts(try await store.samples(everything())) == expected)
         #expect(try await store.agents().map(\.stored) == [960, 960, 960])
+        #expect(await store.append(batches).allSatisfy { $0 == .alreadyStored })
     }
 
     @Test func `totals by service are those of the stacks`() async throws {

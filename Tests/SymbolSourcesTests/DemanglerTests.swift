@@ -1,6 +1,7 @@
 import Glibc
 import SymbolSources
 import Testing
+import ToolOutput
 
 private func demangled(_ name: String) -> String {
     var demangler = Demangler()

@@ -5,6 +5,7 @@ import Profiles
 import SymbolSources
 import SymbolTables
 import Testing
+import ToolOutput
 
 private func table(_ path: String) throws -> SymbolTable {
     let file = try OwnedDescriptor.open(path)

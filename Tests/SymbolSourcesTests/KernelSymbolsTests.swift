@@ -1,6 +1,7 @@
 import Glibc
 import SymbolSources
 import Testing
+import ToolOutput
 
 private let text = """
     0000000000000000 A fixed_percpu_data

@@ -1,7 +1,7 @@
 import Glibc
 
 /// What a shell command prints; the truth that tests compare with comes from other people's tools.
-func output(of command: String) -> String {
+public func output(of command: String) -> String {
     guard let stream = unsafe popen(command, "r") else { return "" }
     defer { unsafe pclose(stream) }
     var text: [UInt8] = []
@@ -13,7 +13,7 @@ func output(of command: String) -> String {
     }
 }
 
-func contents(_ path: String) -> [UInt8] {
+public func contents(_ path: String) -> [UInt8] {
     guard let stream = unsafe fopen(path, "r") else { return [] }
     defer { unsafe fclose(stream) }
     var bytes: [UInt8] = []
