@@ -84,7 +84,7 @@ struct ProfileTests {
         for (name, share) in checkoutShares {
             let row = try #require(functions.first { $0["name"] as? String == name }, "\(functions)")
             let selfShare = try #require(row["selfShare"] as? Double)
-            #expect(abs(selfShare - share) < fourSigma(share: share, samples: samples) + 0.02, "\(name)")
+            #expect(abs(selfShare - share) < fourSigma(share: share, samples: Double(samples)) + 0.02, "\(name)")
         }
         #expect((try? String(contentsOfFile: "/sys/devices/system/cpu/cpu1/online", encoding: .utf8)) == "1\n")
     }
