@@ -27,6 +27,7 @@ struct EventAttributes {
     var period: UInt64 = 0
     var includeKernel: Bool
     var maximumCallChain: UInt16 = 0
+    var userStack: UserStackCopy?
     var isSideBand = false
     var features: EventFeatures
     var isInherited = false
@@ -35,10 +36,13 @@ struct EventAttributes {
     var wakeupBytes: UInt32 = 0
 
     /// One tick per `period` nanoseconds of CPU time, with a call chain. Never the idle task.
-    static func samples(period: UInt64, includeKernel: Bool, maximumCallChain: UInt16) -> EventAttributes {
+    static func samples(
+        period: UInt64, includeKernel: Bool, maximumCallChain: UInt16, userStack: UserStackCopy? = nil
+    ) -> EventAttributes {
         EventAttributes(
             type: UInt32(PERF_TYPE_SOFTWARE.rawValue), config: UInt64(PERF_COUNT_SW_CPU_CLOCK.rawValue), period: period,
-            includeKernel: includeKernel, maximumCallChain: maximumCallChain, features: .lostCounts)
+            includeKernel: includeKernel, maximumCallChain: maximumCallChain, userStack: userStack,
+            features: .lostCounts)
     }
 
     /// No ticks, only the records of what processes do.
@@ -69,7 +73,10 @@ struct EventAttributes {
         attributes.type = type
         attributes.config = config
         attributes.sample_period = period
-        attributes.sample_type = RecordLayout.sampleType(hasCallChain: !isSideBand)
+        attributes.sample_type = RecordLayout.sampleType(hasCallChain: !isSideBand, hasUserStack: userStack != nil)
+        attributes.sample_regs_user = userStack?.registers ?? 0
+        attributes.sample_stack_user = UInt32(userStack?.byteCount ?? 0)
+        attributes.exclude_callchain_user = userStack == nil ? 0 : 1
         attributes.read_format = features.contains(.lostCounts) ? UInt64(PERF_FORMAT_LOST.rawValue) : 0
         attributes.disabled = 1
         attributes.inherit = isInherited ? 1 : 0

@@ -20,8 +20,7 @@ struct EventOpener {
         }
         self.options = options
         maximumCallChain = min(Int(options.maximumCallChain), KernelLimits.maximumCallChain ?? 127)
-        // Markers of the kernel's and the user's part stand in the chain besides its frames.
-        let recordBytes = RecordLayout.smallestSample + 8 * (maximumCallChain + 2)
+        let recordBytes = RecordLayout.largestSample(maximumCallChain: maximumCallChain, userStack: options.userStack)
         sizes = RingSizes(
             samplesPerSecond: options.samplesPerSecond, recordBytes: recordBytes,
             pageBytes: Int(sysconf(Int32(_SC_PAGESIZE))))
@@ -64,7 +63,8 @@ struct EventOpener {
         let isWholeHost = options.scope == .wholeHost
         let period = isWholeHost ? drawnPeriod() : options.meanPeriod
         var sampling = EventAttributes.samples(
-            period: period, includeKernel: options.includeKernel, maximumCallChain: UInt16(maximumCallChain))
+            period: period, includeKernel: options.includeKernel, maximumCallChain: UInt16(maximumCallChain),
+            userStack: options.userStack)
         var sideBand = EventAttributes.sideBand(includeKernel: false)
         sampling.wakeupBytes = UInt32(sizes.samplePages * sizes.pageBytes / 2)
         sideBand.wakeupBytes = UInt32(sizes.sideBandPages * sizes.pageBytes / 4)

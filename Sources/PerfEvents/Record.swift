@@ -21,14 +21,18 @@ public struct SampleRecord: ~Escapable {
     public let cpu: UInt32
     public let time: UInt64
     public let callChain: Span<UInt64>
+    public let user: UserState
 
-    @_lifetime(copy callChain)
-    init(pid: Int32, tid: Int32, cpu: UInt32, time: UInt64, callChain: Span<UInt64>) {
+    @_lifetime(copy callChain, copy user)
+    init(
+        pid: Int32, tid: Int32, cpu: UInt32, time: UInt64, callChain: Span<UInt64>, user: borrowing UserState
+    ) {
         self.pid = pid
         self.tid = tid
         self.cpu = cpu
         self.time = time
         self.callChain = callChain
+        self.user = copy user
     }
 }
 
@@ -40,6 +44,8 @@ public enum RecordError: Error, Equatable, Sendable, CustomStringConvertible {
     case tooShort(type: UInt32, size: Int)
     /// A call chain of more entries than the record has room for.
     case badCallChain(count: UInt64, size: Int)
+    /// Registers or a stack copy of more bytes than the record has room for.
+    case badUserStack(bytes: UInt64, size: Int)
     /// A build ID of more bytes than the field has.
     case badBuildID(count: Int)
     /// The bytes don't begin at a multiple of 8.
@@ -50,6 +56,7 @@ public enum RecordError: Error, Equatable, Sendable, CustomStringConvertible {
         case .badSize(let size, let available): "a record says it has \(size) bytes; \(available) are there"
         case .tooShort(let type, let size): "a record of type \(type) has only \(size) bytes"
         case .badCallChain(let count, let size): "a sample of \(size) bytes says its call chain has \(count) entries"
+        case .badUserStack(let bytes, let size): "a sample of \(size) bytes says its stack copy has \(bytes)"
         case .badBuildID(let count): "a mapping's build ID says it has \(count) bytes"
         case .misaligned: "a record does not begin at a multiple of 8 bytes"
         }

@@ -1,16 +1,17 @@
 /// Reads the records that our events make (perf_event_open(2), "Ring-buffer layout"): a pure function of their bytes.
 /// Every length is checked against the record's end before anything behind it is read.
 public enum RecordDecoder {
-    /// Decodes one whole record, header first, that begins at a multiple of 8 bytes.
+    /// Decodes one whole record, header first, that begins at a multiple of 8 bytes. `registers` is how many user
+    /// registers a sample holds, nil where registers and stack are not sampled.
     @_lifetime(copy bytes)
-    public static func decode(_ bytes: RawSpan) throws(RecordError) -> Record {
+    public static func decode(_ bytes: RawSpan, registers: Int? = nil) throws(RecordError) -> Record {
         let available = bytes.byteCount
         guard available >= RecordLayout.headerBytes else { throw .badSize(size: 0, available: available) }
         let header = RecordHeader(bytes, at: 0)
         guard header.size == available, available % 8 == 0 else {
             throw .badSize(size: header.size, available: available)
         }
-        if header.type == RecordType.sample { return .sample(try sample(bytes)) }
+        if header.type == RecordType.sample { return .sample(try sample(bytes, registers: registers)) }
         // What follows has the common trailer; `end` is where the record's own fields end.
         let end = available - RecordLayout.trailerBytes
         guard end >= header.ownBytes else { throw .tooShort(type: header.type, size: available) }
@@ -52,7 +53,7 @@ public enum RecordDecoder {
     }
 
     @_lifetime(copy bytes)
-    private static func sample(_ bytes: RawSpan) throws(RecordError) -> SampleRecord {
+    private static func sample(_ bytes: RawSpan, registers: Int?) throws(RecordError) -> SampleRecord {
         let size = bytes.byteCount
         guard size >= RecordLayout.smallestSample else { throw .tooShort(type: RecordType.sample, size: size) }
         let count = bytes.word(32)
@@ -62,8 +63,37 @@ public enum RecordDecoder {
         let end = RecordLayout.smallestSample + 8 * Int(count)
         guard let chain = bytes.words(RecordLayout.smallestSample..<end) else { throw .misaligned }
         return SampleRecord(
-            pid: bytes.number(8), tid: bytes.number(12), cpu: bytes.half(24), time: bytes.word(16), callChain: chain)
+            pid: bytes.number(8), tid: bytes.number(12), cpu: bytes.half(24), time: bytes.word(16), callChain: chain,
+            user: try userState(bytes, at: end, registers: registers))
     }
+
+    /// ABI and registers, then size, stack and how much of it is valid; the kernel leaves out what there is none of.
+    @_lifetime(copy bytes)
+    private static func userState(
+        _ bytes: RawSpan, at start: Int, registers count: Int?
+    ) throws(RecordError) -> UserState {
+        guard let count else { return UserState() }
+        let size = bytes.byteCount
+        guard size - start >= 16 else { throw .tooShort(type: RecordType.sample, size: size) }
+        let abi = bytes.word(start)
+        let registersEnd = start + 8 + (abi == 0 ? 0 : 8 * count)
+        guard size - registersEnd >= 8 else { throw .tooShort(type: RecordType.sample, size: size) }
+        let stackBytes = bytes.word(registersEnd)
+        let stackStart = registersEnd + 8
+        guard stackBytes <= UInt64(size - stackStart), stackBytes % 8 == 0 else {
+            throw .badUserStack(bytes: stackBytes, size: size)
+        }
+        guard stackBytes > 0, abi == abi64 else { return UserState() }
+        let stackEnd = stackStart + Int(stackBytes)
+        guard size - stackEnd >= 8 else { throw .tooShort(type: RecordType.sample, size: size) }
+        let valid = bytes.word(stackEnd)
+        guard valid <= stackBytes else { throw .badUserStack(bytes: valid, size: size) }
+        guard let words = bytes.words(start + 8..<registersEnd) else { throw .misaligned }
+        return UserState(registers: words, stack: bytes.extracting(stackStart..<stackStart + Int(valid)))
+    }
+
+    /// PERF_SAMPLE_REGS_ABI_64.
+    private static let abi64: UInt64 = 2
 
     @_lifetime(copy bytes)
     private static func mapping2(

@@ -11,9 +11,12 @@ public struct RecordStream: ~Copyable {
     private var newestReleased: UInt64 = 0
     /// Frames at most in a chain: as many mean that it was cut.
     public var maximumCallChain: Int
+    /// User registers in each sample; nil where neither they nor stacks are sampled.
+    private let userRegisters: Int?
 
-    public init(maximumCallChain: Int) {
+    public init(maximumCallChain: Int, userRegisters: Int? = nil) {
         self.maximumCallChain = maximumCallChain
+        self.userRegisters = userRegisters
     }
 
     /// Adds a ring; `weights` says what the samples of its CPU stand for.
@@ -73,12 +76,14 @@ public struct RecordStream: ~Copyable {
     private mutating func deliver(_ source: RecordSource, into handler: inout some RecordHandler) {
         var newest = newestReleased
         let limit = maximumCallChain
+        let registers = userRegisters
         source.queue.withNext { bytes, time in
             let isLate = time < newest
             newest = max(newest, time)
             do throws(RecordError) {
                 try hand(
-                    RecordDecoder.decode(bytes), of: source, time: time, isLate: isLate, limit: limit, to: &handler)
+                    RecordDecoder.decode(bytes, registers: registers), of: source, time: time, isLate: isLate,
+                    limit: limit, to: &handler)
             } catch {
                 handler.malformed(ring: source.kind, cpu: source.cpu)
             }
@@ -192,7 +197,7 @@ private func hand(
             Sample(
                 pid: sample.pid, tid: sample.tid, cpu: source.cpu, time: sample.time,
                 weight: source.weights?.weigh(at: time) ?? 0, isLate: isLate, callChain: sample.callChain,
-                isChainFull: frames >= limit))
+                isChainFull: frames >= limit, user: sample.user))
     case .mapping(let mapping): handler.mapped(mapping)
     case .commandName(let name): handler.named(name)
     case .fork(let fork): handler.forked(fork)

@@ -15,11 +15,14 @@ public struct Sample: ~Escapable {
     public let callChain: Span<UInt64>
     /// As many frames as the kernel's limit lets a chain have: what lies beyond is not known.
     public let isChainFull: Bool
+    /// What was copied of the thread's user side; empty unless `SamplingOptions.userStack` asks for it, and for kernel
+    /// threads and processes of 32 bits.
+    public let user: UserState
 
-    @_lifetime(copy callChain)
+    @_lifetime(copy callChain, copy user)
     package init(
         pid: Int32, tid: Int32, cpu: Int, time: UInt64, weight: UInt64, isLate: Bool, callChain: Span<UInt64>,
-        isChainFull: Bool
+        isChainFull: Bool, user: borrowing UserState
     ) {
         self.pid = pid
         self.tid = tid
@@ -29,6 +32,28 @@ public struct Sample: ~Escapable {
         self.isLate = isLate
         self.callChain = callChain
         self.isChainFull = isChainFull
+        self.user = copy user
+    }
+}
+
+/// Registers and a copy of the stack of a sampled thread's user side.
+public struct UserState: ~Escapable {
+    /// In the order of the bits of `UserStackCopy.registers`; empty where the thread has no user side of 64 bits.
+    public let registers: Span<UInt64>
+    /// From the stack pointer upward, as much as could be read.
+    public let stack: RawSpan
+
+    @_lifetime(copy registers, copy stack)
+    package init(registers: Span<UInt64>, stack: RawSpan) {
+        self.registers = registers
+        self.stack = stack
+    }
+
+    /// Nothing was copied.
+    @_lifetime(immortal)
+    public init() {
+        registers = Span()
+        stack = RawSpan()
     }
 }
 

@@ -55,7 +55,8 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         let waker: WakeSignal
         do { waker = try WakeSignal() } catch { throw .system(call: error.call, subject: "", code: error.code) }
         var opener = try EventOpener(options)
-        var stream = RecordStream(maximumCallChain: opener.maximumCallChain)
+        var stream = RecordStream(
+            maximumCallChain: opener.maximumCallChain, userRegisters: options.userStack?.registers.nonzeroBitCount)
         var follower = CPUFollower()
         guard let online = follower.update() ?? CPUList.online() else {
             throw .system(call: "open", subject: "/sys/devices/system/cpu/online", code: ENOENT)

@@ -2,8 +2,18 @@
 struct RecordBytes {
     var bytes: [UInt8] = []
 
-    static func sample(pid: UInt32 = 7, tid: UInt32 = 8, time: UInt64, cpu: UInt32 = 0, chain: [UInt64] = []) -> [UInt8]
-    {
+    /// What follows the call chain where registers and stack are sampled.
+    struct UserPart {
+        var abi: UInt64 = 2
+        var registers: [UInt64] = []
+        var stack: [UInt8] = []
+        /// Bytes of the stack that are valid.
+        var valid: UInt64 = 0
+    }
+
+    static func sample(
+        pid: UInt32 = 7, tid: UInt32 = 8, time: UInt64, cpu: UInt32 = 0, chain: [UInt64] = [], user: UserPart? = nil
+    ) -> [UInt8] {
         var record = RecordBytes()
         record.add(pid)
         record.add(tid)
@@ -12,6 +22,13 @@ struct RecordBytes {
         record.add(UInt32(0))
         record.add(UInt64(chain.count))
         for entry in chain { record.add(entry) }
+        if let user {
+            record.add(user.abi)
+            for value in user.registers { record.add(value) }
+            record.add(UInt64(user.stack.count))
+            record.bytes += user.stack
+            if !user.stack.isEmpty { record.add(user.valid) }
+        }
         return record.finished(type: 9, misc: 2)
     }
 

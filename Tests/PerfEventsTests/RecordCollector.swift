@@ -11,6 +11,8 @@ struct RecordCollector: RecordHandler {
         var isLate: Bool
         var callChain: [UInt64]
         var isChainFull: Bool
+        var registers: [UInt64]
+        var stack: [UInt8]
     }
 
     struct MappingCopy: Equatable {
@@ -47,10 +49,14 @@ struct RecordCollector: RecordHandler {
         var chain: [UInt64] = []
         for index in sample.callChain.indices { chain.append(sample.callChain[index]) }
         times.append(sample.time)
+        var registers: [UInt64] = []
+        for index in sample.user.registers.indices { registers.append(sample.user.registers[index]) }
+        let stack = unsafe sample.user.stack.withUnsafeBytes { unsafe [UInt8]($0) }
         samples.append(
             SampleCopy(
                 pid: sample.pid, tid: sample.tid, cpu: sample.cpu, time: sample.time, weight: sample.weight,
-                isLate: sample.isLate, callChain: chain, isChainFull: sample.isChainFull))
+                isLate: sample.isLate, callChain: chain, isChainFull: sample.isChainFull,
+                registers: registers, stack: stack))
     }
 
     mutating func mapped(_ mapping: borrowing Mapping) {
