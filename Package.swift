@@ -118,6 +118,7 @@ let package = Package(
         // Engines.
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
         library("ObjectFiles", ["Profiles", "ByteCoding", "Digests"]),
+        library("Unwinding", ["ObjectFiles", "ByteCoding"]),
         library("SymbolTables", ["Profiles", "ByteCoding", "Compression"]),
         library(
             "SymbolSources",
@@ -136,8 +137,8 @@ let package = Package(
             "ProfilerAgent",
             [
                 "Profiles", "ByteCoding", "CLinux", "LinuxSystem", "Compression", "Patterns", "Settings", "PerfEvents",
-                "ObjectFiles", "SymbolTables", "SymbolSources", "Analysis", "Formats", "FlameGraphs", "WireProtocol",
-                "Digests", nioCore, nioPosix, logging,
+                "ObjectFiles", "Unwinding", "SymbolTables", "SymbolSources", "Analysis", "Formats", "FlameGraphs",
+                "WireProtocol", "Digests", nioCore, nioPosix, logging,
             ]),
         testableLibrary(
             "ProfilerAggregator",
@@ -178,8 +179,8 @@ let package = Package(
             "ProfilerAgentTests",
             [
                 "ProfilerAgent", "ObjectHelperProgram", "SymbolTables", "SymbolSources", "ObjectFiles", "LinuxSystem",
-                "PerfEvents", "Settings", "Profiles", "ByteCoding", "WireProtocol", "AllocationCount", nioCore,
-                nioPosix, logging,
+                "PerfEvents", "Unwinding", "Settings", "Profiles", "ByteCoding", "WireProtocol", "AllocationCount",
+                nioCore, nioPosix, logging,
             ]),
         tests(
             "ProfilerAggregatorTests",

@@ -11,13 +11,18 @@ public enum Sandbox {
         /// Of the whole process; the kernel kills it beyond.
         public var processorSeconds: UInt64
         public var descriptors: UInt64
+        /// Of a memory file; there is no other file that it could write.
+        public var fileBytes: UInt64
         /// Added to the scheduling priority's nice value.
         public var niceness: Int32
 
-        public init(addressSpaceBytes: UInt64, processorSeconds: UInt64, descriptors: UInt64, niceness: Int32) {
+        public init(
+            addressSpaceBytes: UInt64, processorSeconds: UInt64, descriptors: UInt64, fileBytes: UInt64, niceness: Int32
+        ) {
             self.addressSpaceBytes = addressSpaceBytes
             self.processorSeconds = processorSeconds
             self.descriptors = descriptors
+            self.fileBytes = fileBytes
             self.niceness = niceness
         }
     }
@@ -34,7 +39,7 @@ public enum Sandbox {
         try limit(RLIMIT_CPU, limits.processorSeconds)
         try limit(RLIMIT_NOFILE, limits.descriptors)
         try limit(RLIMIT_CORE, 0)
-        try limit(RLIMIT_FSIZE, 0)
+        try limit(RLIMIT_FSIZE, limits.fileBytes)
         _ = nice(limits.niceness)
         _ = linux_leave_network()
         guard linux_drop_bounding_set() == 0 else { throw SystemCallError("prctl", on: "PR_CAPBSET_DROP") }

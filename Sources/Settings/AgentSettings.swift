@@ -8,6 +8,8 @@ public struct AgentSettings: Hashable, Sendable {
     public var samplesPerSecond = 100.0
     /// Whether kernel frames are taken too.
     public var includesKernel = true
+    /// Bytes of stack that are copied with each sample and unwound; 0: the kernel follows frame pointers.
+    public var stackCopyBytes = 16 << 10
     /// The host's name in answers; nil: the system's.
     public var host: String?
     /// On every sample of this host.
@@ -104,6 +106,9 @@ public struct AgentSettings: Hashable, Sendable {
         ) { SettingText.number($0).flatMap { (1...10_000).contains($0) ? $0 : nil } }
         settings.includesKernel = try layers.value(
             Names.kernel, settings.includesKernel, expected: "true or false", SettingText.boolean)
+        settings.stackCopyBytes = try layers.value(
+            Names.stackCopy, settings.stackCopyBytes, expected: "0, or a size from 1KiB to 63KiB"
+        ) { $0 == "0" ? 0 : SettingText.size($0, within: 1 << 10...63 << 10) }
         settings.host = try layers.value(
             Names.host, nil, expected: "a host name of 1 to 255 bytes without control characters"
         ) { SettingText.name($0).map(Optional.some) }
@@ -147,6 +152,7 @@ public struct AgentSettings: Hashable, Sendable {
         static let aggregator = Setting("aggregator", "PERF_AGENT_AGGREGATOR", flag: "--aggregator")
         static let rate = Setting("rate", "PERF_AGENT_RATE", flag: "--rate")
         static let kernel = Setting("kernel", "PERF_AGENT_KERNEL")
+        static let stackCopy = Setting("stack_copy", "PERF_AGENT_STACK_COPY")
         static let host = Setting("host", "PERF_AGENT_HOST", flag: "--host")
         static let labels = Setting("labels", "PERF_AGENT_LABELS")
         static let spoolDirectory = Setting("spool.directory", "PERF_AGENT_SPOOL", flag: "--spool")
@@ -158,7 +164,7 @@ public struct AgentSettings: Hashable, Sendable {
         static let helperFile = Setting("helper.file_size", "PERF_AGENT_HELPER_FILE_SIZE")
         static let logLevel = Setting("log_level", "PERF_AGENT_LOG_LEVEL")
         static let all = [
-            aggregator, rate, kernel, host, labels, spoolDirectory, spoolSize, spoolSync, memory, helperMemory,
+            aggregator, rate, kernel, stackCopy, host, labels, spoolDirectory, spoolSize, spoolSync, memory, helperMemory,
             helperTime, helperFile, logLevel,
         ]
         static let allKeys = all.map(\.key) + ["services"]

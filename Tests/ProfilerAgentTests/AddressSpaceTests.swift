@@ -1,20 +1,21 @@
 import Glibc
 import Testing
+import Unwinding
 
 @testable import ProfilerAgent
 
 @Suite struct AddressSpaceTests {
     @Test func `a mapping in the middle of another one splits it and keeps the offsets`() {
         var space = AddressSpace()
-        let isDone = space.map(MappedRange(start: 100, end: 200, fileOffset: 0, file: 1))
+        let isDone = space.map(CodeMapping(start: 100, end: 200, fileOffset: 0, file: 1))
         #expect(isDone)
-        let isDoneToo = space.map(MappedRange(start: 120, end: 140, fileOffset: 50, file: 2))
+        let isDoneToo = space.map(CodeMapping(start: 120, end: 140, fileOffset: 50, file: 2))
         #expect(isDoneToo)
         #expect(
             space.ranges == [
-                MappedRange(start: 100, end: 120, fileOffset: 0, file: 1),
-                MappedRange(start: 120, end: 140, fileOffset: 50, file: 2),
-                MappedRange(start: 140, end: 200, fileOffset: 40, file: 1),
+                CodeMapping(start: 100, end: 120, fileOffset: 0, file: 1),
+                CodeMapping(start: 120, end: 140, fileOffset: 50, file: 2),
+                CodeMapping(start: 140, end: 200, fileOffset: 40, file: 1),
             ])
     }
 
@@ -27,7 +28,7 @@ import Testing
                 let start = UInt64.random(in: 0..<200, using: &generator)
                 let end = start + UInt64.random(in: 1...40, using: &generator)
                 let offset = UInt64.random(in: 0..<1000, using: &generator)
-                let isDone = space.map(MappedRange(start: start, end: end, fileOffset: offset, file: file))
+                let isDone = space.map(CodeMapping(start: start, end: end, fileOffset: offset, file: file))
                 #expect(isDone)
                 for page in start..<end { pages[page] = (file, offset + page - start) }
             }
@@ -42,10 +43,10 @@ import Testing
     @Test func `ranges beyond the limit are refused`() {
         var space = AddressSpace()
         for index in 0..<UInt64(AddressSpace.maximumRanges) {
-            let isDone = space.map(MappedRange(start: index * 2, end: index * 2 + 1, fileOffset: 0, file: 0))
+            let isDone = space.map(CodeMapping(start: index * 2, end: index * 2 + 1, fileOffset: 0, file: 0))
             #expect(isDone)
         }
-        let isRoom = space.map(MappedRange(start: 1 << 40, end: 1 << 41, fileOffset: 0, file: 0))
+        let isRoom = space.map(CodeMapping(start: 1 << 40, end: 1 << 41, fileOffset: 0, file: 0))
         #expect(!isRoom)
     }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import Unwinding
 
 @testable import ProfilerAgent
 
@@ -12,7 +13,7 @@ import Testing
         _ = table.found(process: 10, parent: 1, startTime: 5, name: "sh", threads: 1, isKernelThread: false)
         table.foundThread(10, of: 10, name: "sh")
         table.mapped(
-            process: 10, range: MappedRange(start: 0x1000, end: 0x2000, fileOffset: 0, file: file), isFile: true)
+            process: 10, range: CodeMapping(start: 0x1000, end: 0x2000, fileOffset: 0, file: file), isFile: true)
         return table
     }
 
@@ -114,7 +115,7 @@ import Testing
                 MappedFile(path: "/tmp/\(number)"), owner: MappedFileOwner(process: 1, start: 0, end: 1))
         }
         _ = table.found(process: 7, parent: 1, startTime: 5, name: "x", threads: 1, isKernelThread: false)
-        table.mapped(process: 7, range: MappedRange(start: 1, end: 2, fileOffset: 0, file: 16_000), isFile: true)
+        table.mapped(process: 7, range: CodeMapping(start: 1, end: 2, fileOffset: 0, file: 16_000), isFile: true)
         table.closeWindow()
         #expect(table.files.files.map(\.path) == ["/tmp/16000"])
         let entry = try #require(find(table, 7))

@@ -1,6 +1,7 @@
 import Profiles
 import SymbolSources
 import Testing
+import Unwinding
 
 @testable import ProfilerAgent
 
@@ -10,7 +11,7 @@ import Testing
         var table = ProcessTable()
         let owner = MappedFileOwner(process: 10, start: 0x1000, end: 0x2000)
         let file = table.internFile(MappedFile(path: "/bin/app"), owner: owner).number
-        let range = MappedRange(start: 0x1000, end: 0x2000, fileOffset: 0x400, file: file)
+        let range = CodeMapping(start: 0x1000, end: 0x2000, fileOffset: 0x400, file: file)
         for process in [Int32(10), 11, 12] {
             let name = process == 12 ? "other" : "app"
             _ = table.found(process: process, parent: 1, startTime: 5, name: name, threads: 1, isKernelThread: false)
@@ -26,10 +27,12 @@ import Testing
             let entry = table.entries[Int(slot)]
             processes[slot] = SampledProcess(entry)
             let chain = [kernel, 0xFFFF_FFFF_8100_0010, user, 0x1800]
+            var stack = SampledStack()
             for _ in 0..<count {
+                stack.begin(kernelFramesOf: chain.span, isFull: process == 11)
+                stack.addUserFrames(of: chain.span, space: entry.space, slot: slot)
                 _ = window.add(
-                    slot: slot, processName: entry.name, threadName: thread, space: entry.space, chain: chain.span,
-                    isChainFull: process == 11, weight: 100)
+                    slot: slot, processName: entry.name, threadName: thread, stack: stack, weight: 100)
             }
         }
         return RawWindow(
@@ -42,7 +45,7 @@ import Testing
         let answer = ServiceNames.Answer(service: "web", version: "", labels: [Label(name: "container", value: "c")])
         return WindowNaming(
             modules: [
-                0: ResolvedModule(
+                1: ResolvedModule(
                     module: Module(identity: ModuleIdentity(kind: .buildID, bytes: [0xAB, 0x01]), name: "/bin/app"),
                     loadSegments: [
                         LoadSegment(fileOffset: 0, fileSize: 0x2000, virtualAddress: 0x40_0000, isExecutable: true)

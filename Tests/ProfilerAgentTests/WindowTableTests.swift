@@ -1,6 +1,7 @@
 import AllocationCount
 import Profiles
 import Testing
+import Unwinding
 
 @testable import ProfilerAgent
 
@@ -10,7 +11,7 @@ private let user = UInt64(bitPattern: -512)
 @Suite struct WindowTableTests {
     private var space: AddressSpace {
         var space = AddressSpace()
-        _ = space.map(MappedRange(start: 0x1000, end: 0x2000, fileOffset: 0x400, file: 3))
+        _ = space.map(CodeMapping(start: 0x1000, end: 0x2000, fileOffset: 0x400, file: 3))
         return space
     }
 
@@ -24,8 +25,10 @@ private let user = UInt64(bitPattern: -512)
 
     @discardableResult
     private func add(_ window: inout WindowTable, _ chain: [UInt64], isFull: Bool = false, slot: UInt32 = 0) -> Bool {
-        window.add(
-            slot: slot, processName: 1, threadName: 2, space: space, chain: chain.span, isChainFull: isFull, weight: 10)
+        var stack = SampledStack()
+        stack.begin(kernelFramesOf: chain.span, isFull: isFull)
+        stack.addUserFrames(of: chain.span, space: space, slot: slot)
+        return window.add(slot: slot, processName: 1, threadName: 2, stack: stack, weight: 10)
     }
 
     private let head = [Frame(kind: .process, name: 1), Frame(kind: .thread, name: 2)]
@@ -66,7 +69,7 @@ private let user = UInt64(bitPattern: -512)
         var window = window()
         add(&window, [user, 0x1800], isFull: true, slot: 4)
         #expect(frames(window)[2].kind == .marker)
-        #expect(window.cut == [0, 0, 0, 0, 1])
+        #expect(window.tallies.map(\.cut) == [0, 0, 0, 0, 1])
     }
 
     @Test func `depth keeps the frames nearest to the leaf and marks the cut`() {
@@ -77,7 +80,35 @@ private let user = UInt64(bitPattern: -512)
                 Frame(kind: .marker), Frame(kind: .native, module: 3, address: 0xC00),
                 Frame(kind: .kernel, address: 0xFFFF_8000_0000_0010),
             ])
-        #expect(window.cut == [1])
+        #expect(window.tallies.map(\.cut) == [1])
+    }
+
+    @Test func `a stack says how it ended: whole, cut, broken with the reason, or not known`() {
+        var window = window()
+        var stack = SampledStack()
+        for (slot, end) in [StackEnd.whole, .cut, .broken(.outsideCode), .unknown].enumerated() {
+            stack.begin(kernelFramesOf: [kernel, 0xFFFF_8000_0000_0010].span, isFull: false)
+            stack.end = end
+            _ = window.add(slot: UInt32(slot), processName: 1, threadName: 2, stack: stack, weight: 1)
+        }
+        #expect(
+            window.tallies.map(\.quality) == [
+                StackQuality(whole: 1, cut: 0, broken: 0), StackQuality(whole: 0, cut: 1, broken: 0),
+                StackQuality(whole: 0, cut: 0, broken: 1), StackQuality(whole: nil, cut: 0, broken: nil),
+            ])
+        let markers = (0..<4).map { cell in
+            frames(window, cell).first { $0.kind == .marker }.map { StackMarker(code: $0.address).text }
+        }
+        #expect(markers == [nil, "[truncated]", "[broken: return address outside code]", nil])
+    }
+
+    @Test func `code without a file keeps its own address and the process that it belongs to`() {
+        var space = AddressSpace()
+        _ = space.map(
+            CodeMapping(start: 0x5000, end: 0x6000, fileOffset: 0, file: MappedFileTable.anonymousFile))
+        var stack = SampledStack()
+        stack.addUserFrames(of: [user, 0x5800].span, space: space, slot: 9)
+        #expect(stack.frames == [Frame(kind: .jit, line: 9, address: 0x5800)])
     }
 
     @Test func `a sample without a chain is its thread`() {
@@ -123,15 +154,16 @@ private let user = UInt64(bitPattern: -512)
     @Test func `a thousand samples of known stacks allocate nothing`() {
         var window = window()
         let space = space
+        var stack = SampledStack()
         let chains: [[UInt64]] = (0..<50).map { number in
             [kernel, 0xFFFF_8000_0000_0010 + UInt64(number), user] + (0..<20).map { 0x1100 + UInt64($0 * 16 + number) }
         }
         func round() {
             for index in 0..<1000 {
                 let chain = chains[index % 50]
-                _ = window.add(
-                    slot: UInt32(index % 7), processName: 1, threadName: 2, space: space,
-                    chain: chain.span, isChainFull: false, weight: 10)
+                stack.begin(kernelFramesOf: chain.span, isFull: false)
+                stack.addUserFrames(of: chain.span, space: space, slot: 0)
+                _ = window.add(slot: UInt32(index % 7), processName: 1, threadName: 2, stack: stack, weight: 10)
             }
         }
         round()

@@ -68,7 +68,8 @@ public final class Agent: Sendable {
         thread = SamplingThread(
             SamplingPlan(
                 options: SamplingOptions(
-                    samplesPerSecond: settings.samplesPerSecond, includeKernel: settings.includesKernel),
+                    samplesPerSecond: settings.samplesPerSecond, includeKernel: settings.includesKernel,
+                    userStack: StackUnwinding.stackCopy(byteCount: settings.stackCopyBytes)),
                 rule: WindowRule(length: Self.windowLength, isAligned: true),
                 windowMemoryBytes: settings.windowMemoryBytes, ledgerFile: delivery.ledger))
         self.delivery = delivery
@@ -93,7 +94,7 @@ public final class Agent: Sendable {
         await delivery.start()
         let rate = settings.withLock { $0.samplesPerSecond }
         logger.info("sampling every CPU at \(rate) Hz; spool \(directory)")
-        let answering = Task { await finisher.answer(thread.questions) }
+        let answering = Task { await finisher.answer(thread.questions, unwindTables: thread.unwindTables) }
         for await raw in thread.windows {
             let (stacks, series) = await finisher.finish(raw)
             let (settings, version) = (settings.withLock { $0 }, version)
@@ -131,6 +132,7 @@ public final class Agent: Sendable {
         if old.aggregator != new.aggregator { needRestart.append("aggregator") }
         if old.samplesPerSecond != new.samplesPerSecond { needRestart.append("rate") }
         if old.includesKernel != new.includesKernel { needRestart.append("kernel") }
+        if old.stackCopyBytes != new.stackCopyBytes { needRestart.append("stack_copy") }
         if old.spool != new.spool { needRestart.append("spool") }
         if old.windowMemoryBytes != new.windowMemoryBytes { needRestart.append("memory") }
         if old.helper != new.helper { needRestart.append("helper") }

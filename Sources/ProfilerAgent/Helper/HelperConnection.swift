@@ -1,6 +1,15 @@
 internal import Glibc
 import LinuxSystem
 
+/// What the helper process answered: in the message, or in memory that it has sealed.
+struct HelperAnswer: Sendable {
+    var body: [UInt8] = []
+    var memory: SealedMemory?
+
+    /// Of all unwind sections and code of one file.
+    static let maximumMemoryBytes = 256 << 20
+}
+
 /// One running helper process and the socket to it.
 struct HelperConnection: ~Copyable {
     private var process: ChildProcess
@@ -36,7 +45,7 @@ struct HelperConnection: ~Copyable {
         // As long as we hold the child's end too, its death would not show as the socket's.
         _ = consume theirs
         var connection = HelperConnection(process: process, channel: channel)
-        let answer = try connection.receive(before: ContinuousClock.now + timeLimit, timeLimit: timeLimit)
+        let answer = try connection.receive(before: ContinuousClock.now + timeLimit, timeLimit: timeLimit).message
         switch answer.kind {
         case .ready: return connection
         case .failed: throw .notConfined(String(decoding: answer.body, as: UTF8.self))
@@ -47,7 +56,7 @@ struct HelperConnection: ~Copyable {
     /// Asks for one file. After an error that `endsHelper` the connection is of no further use.
     mutating func ask(
         _ kind: HelperMessage.Kind, file: Int32, timeLimit: Duration
-    ) throws(ObjectReaderFailure) -> [UInt8] {
+    ) throws(ObjectReaderFailure) -> HelperAnswer {
         requests += 1
         let deadline = ContinuousClock.now + timeLimit
         do {
@@ -55,10 +64,18 @@ struct HelperConnection: ~Copyable {
         } catch {
             throw error.code == ETIMEDOUT ? .tookTooLong(timeLimit) : .helperDied(process.end())
         }
-        let answer = try receive(before: deadline, timeLimit: timeLimit)
+        let received = try receive(before: deadline, timeLimit: timeLimit)
+        let answer = received.message
         guard answer.request == requests else { throw .malformedAnswer("the answer to another request") }
         switch answer.kind {
-        case kind: return answer.body
+        case .unwindSections where kind == .unwindSections:
+            do {
+                return HelperAnswer(
+                    memory: try SealedMemory(received.descriptor, maximumBytes: HelperAnswer.maximumMemoryBytes))
+            } catch {
+                throw .malformedAnswer("memory that can't be used: \(error)")
+            }
+        case kind: return HelperAnswer(body: answer.body)
         case .failed: throw .notReadable(String(decoding: answer.body, as: UTF8.self))
         default: throw .malformedAnswer("an answer to another question")
         }
@@ -66,9 +83,9 @@ struct HelperConnection: ~Copyable {
 
     private mutating func receive(
         before deadline: ContinuousClock.Instant, timeLimit: Duration
-    ) throws(ObjectReaderFailure) -> HelperMessage {
+    ) throws(ObjectReaderFailure) -> HelperMessage.Received {
         do throws(HelperMessageError) {
-            if let received = try HelperMessage.receive(over: channel, before: deadline) { return received.message }
+            if let received = try HelperMessage.receive(over: channel, before: deadline) { return received }
         } catch .channel(let error) where error.code == ETIMEDOUT {
             throw .tookTooLong(timeLimit)
         } catch .malformed(let what) {

@@ -6,7 +6,7 @@ import SymbolSources
 /// What parent and helper process say to each other over their socket.
 ///
 /// A message is u32 length of the body, u8 kind, u32 number of the request, body; little-endian. A request has no body
-/// and carries the file's descriptor. Either side takes the other for hostile: the parent because the helper reads
+/// and carries the file's descriptor; an answer in sealed memory has a body of one byte that means nothing. Either side takes the other for hostile: the parent because the helper reads
 /// hostile files, the helper by habit.
 struct HelperMessage: Equatable {
     enum Kind: UInt8 {
@@ -18,6 +18,9 @@ struct HelperMessage: Equatable {
         case symbolTable = 3
         /// Helper → parent: the file could not be read; the body is the reason in UTF-8.
         case failed = 4
+        /// Parent → helper: the sections for unwinding are wanted; helper → parent: they lie in the sealed memory whose
+        /// descriptor comes with the message.
+        case unwindSections = 5
     }
 
     var kind: Kind
@@ -33,6 +36,7 @@ struct HelperMessage: Equatable {
         case .identify: 1 << 20
         case .symbolTable: 1 << 26
         case .failed: 1 << 12
+        case .unwindSections: 1
         }
     }
 

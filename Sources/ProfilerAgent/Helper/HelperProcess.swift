@@ -4,6 +4,7 @@ public import LinuxSystem
 import ObjectFiles
 import SymbolSources
 import SymbolTables
+import Unwinding
 
 /// The helper process, `perf-agent helper`: gives up every right, then reads object files whose descriptors it is sent,
 /// until the parent closes the socket.
@@ -27,13 +28,20 @@ public func runHelper(socket: Int32 = ChildProcess.inheritedDescriptor) -> Never
         try HelperMessage(kind: .ready, request: 0).send(over: channel, before: nil)
         while let received = try HelperMessage.receive(over: channel, before: nil) {
             var answer = HelperMessage(kind: .failed, request: received.message.request)
-            do {
-                answer.body = try answerBody(received.message.kind, received.descriptor.rawValue)
+            // Closed once it is on its way.
+            var memory = OwnedDescriptor(-1)
+            do throws(HelperFailure) {
+                if received.message.kind == .unwindSections {
+                    memory = try unwindMemory(received.descriptor.rawValue)
+                    answer.body = [0]
+                } else {
+                    answer.body = try answerBody(received.message.kind, received.descriptor.rawValue)
+                }
                 answer.kind = received.message.kind
             } catch {
                 answer.body = Array(error.description.utf8.prefix(HelperMessage.maximumBody(.failed)))
             }
-            try answer.send(over: channel, before: nil)
+            try answer.send(over: channel, descriptor: memory.rawValue >= 0 ? memory.rawValue : nil, before: nil)
         }
     } catch {
         // The parent has gone or speaks nonsense: nobody is left to tell.
@@ -45,11 +53,14 @@ public func runHelper(socket: Int32 = ChildProcess.inheritedDescriptor) -> Never
 /// 2 GiB of addresses: the table of swift-frontend (210 MB, 240,000 functions) takes 172 MB. 15 minutes of CPU: the parent ends a request
 /// long before, so this only bounds what outlives its parent.
 private let helperLimits = Sandbox.Limits(
-    addressSpaceBytes: 2 << 30, processorSeconds: 900, descriptors: 16, niceness: 10)
+    addressSpaceBytes: 2 << 30, processorSeconds: 900, descriptors: 16,
+    fileBytes: UInt64(HelperAnswer.maximumMemoryBytes), niceness: 10)
 
 private enum HelperFailure: Error, CustomStringConvertible {
     case object(ObjectFileError)
     case table(SymbolTableError)
+    case sections(UnwindSectionsError)
+    case memory(SystemCallError)
     case noDescriptor
     case tableTooLarge(bytes: Int)
     case notARequest
@@ -58,6 +69,8 @@ private enum HelperFailure: Error, CustomStringConvertible {
         switch self {
         case .object(let error): error.description
         case .table(let error): error.description
+        case .sections(let error): error.description
+        case .memory(let error): error.description
         case .noDescriptor: "no descriptor came with the request"
         case .tableTooLarge(let bytes): "its symbol table takes \(bytes) bytes, too many to send"
         case .notARequest: "not a request"
@@ -65,18 +78,26 @@ private enum HelperFailure: Error, CustomStringConvertible {
     }
 }
 
-private func answerBody(
-    _ kind: HelperMessage.Kind, _ file: Int32
-) throws(HelperFailure) -> [UInt8] {
+private func open(_ file: Int32) throws(HelperFailure) -> (object: ObjectFile, source: DescriptorSource) {
     guard file >= 0 else { throw .noDescriptor }
-    let source: DescriptorSource
-    let object: ObjectFile
     do throws(ObjectFileError) {
-        source = try DescriptorSource(file)
-        object = try ObjectFile(source)
+        let source = try DescriptorSource(file)
+        return (try ObjectFile(source), source)
     } catch {
         throw .object(error)
     }
+}
+
+/// The sections for unwinding, sealed.
+private func unwindMemory(_ file: Int32) throws(HelperFailure) -> OwnedDescriptor {
+    let (object, source) = try open(file)
+    let bytes: [UInt8]
+    do { bytes = try UnwindSections.encode(object, from: source) } catch { throw .sections(error) }
+    do { return try SealedMemory.file(bytes) } catch { throw .memory(error) }
+}
+
+private func answerBody(_ kind: HelperMessage.Kind, _ file: Int32) throws(HelperFailure) -> [UInt8] {
+    let (object, source) = try open(file)
     switch kind {
     case .identify:
         return ModuleFacts(identity: object.identity, loadSegments: object.loadSegments).encoded()
@@ -87,7 +108,7 @@ private func answerBody(
         do { bytes = try table.encoded() } catch { throw .table(error) }
         guard bytes.count <= HelperMessage.maximumBody(.symbolTable) else { throw .tableTooLarge(bytes: bytes.count) }
         return bytes
-    case .ready, .failed:
+    case .ready, .failed, .unwindSections:
         throw .notARequest
     }
 }

@@ -73,8 +73,8 @@ public final class ObjectReader: Sendable {
     /// Identity and load segments of an object file. A descriptor to read a regular file; its position is not used.
     public func identify(_ file: borrowing OwnedDescriptor) async -> Result<ModuleFacts, ObjectReaderFailure> {
         switch await ask(.identify, file.rawValue) {
-        case .success(let body):
-            guard let facts = ModuleFacts(decoding: body) else {
+        case .success(let answer):
+            guard let facts = ModuleFacts(decoding: answer.body) else {
                 counts.withLock { $0.failures += 1 }
                 return .failure(.malformedAnswer("facts that can't be read"))
             }
@@ -87,11 +87,19 @@ public final class ObjectReader: Sendable {
     /// The encoded symbol table of an object file, as bytes that nobody has vouched for: `SymbolTable(decoding:)` checks
     /// them.
     public func symbolTable(_ file: borrowing OwnedDescriptor) async -> Result<[UInt8], ObjectReaderFailure> {
-        await ask(.symbolTable, file.rawValue)
+        await ask(.symbolTable, file.rawValue).map(\.body)
+    }
+
+    /// The sections for unwinding of an object file, in sealed memory, as bytes that nobody has vouched for:
+    /// `UnwindTable` checks them.
+    public func unwindSections(_ file: borrowing OwnedDescriptor) async -> Result<SealedMemory, ObjectReaderFailure> {
+        await ask(.unwindSections, file.rawValue).flatMap { answer in
+            answer.memory.map { .success($0) } ?? .failure(.malformedAnswer("no memory"))
+        }
     }
 
     /// The caller's descriptor stays open while it awaits this, since it only lends it.
-    private func ask(_ kind: HelperMessage.Kind, _ file: Int32) async -> Result<[UInt8], ObjectReaderFailure> {
+    private func ask(_ kind: HelperMessage.Kind, _ file: Int32) async -> Result<HelperAnswer, ObjectReaderFailure> {
         let before = waiting.wrappingAdd(1, ordering: .relaxed).oldValue
         defer { waiting.wrappingSubtract(1, ordering: .relaxed) }
         guard before < options.waitingRequests else {
@@ -102,7 +110,7 @@ public final class ObjectReader: Sendable {
         }
     }
 
-    private func perform(_ kind: HelperMessage.Kind, _ file: Int32) -> Result<[UInt8], ObjectReaderFailure> {
+    private func perform(_ kind: HelperMessage.Kind, _ file: Int32) -> Result<HelperAnswer, ObjectReaderFailure> {
         let result = state.withLock { state in
             let result = answer(kind, file, &state)
             state.turn += 1
@@ -118,7 +126,7 @@ public final class ObjectReader: Sendable {
 
     private func answer(
         _ kind: HelperMessage.Kind, _ file: Int32, _ state: inout State
-    ) -> Result<[UInt8], ObjectReaderFailure> {
+    ) -> Result<HelperAnswer, ObjectReaderFailure> {
         // What is no regular file has no size; the helper says so.
         if let size = try? FileBytes.size(file), size > UInt64(options.fileBytes) {
             return .failure(
@@ -126,12 +134,12 @@ public final class ObjectReader: Sendable {
         }
         do throws(ObjectReaderFailure) {
             if state.connection == nil { try start(&state) }
-            guard let body = try state.connection?.ask(kind, file: file, timeLimit: options.timeLimit) else {
+            guard let answer = try state.connection?.ask(kind, file: file, timeLimit: options.timeLimit) else {
                 return .failure(.malformedAnswer("nothing"))
             }
             state.failuresInARow = 0
             retire(&state)
-            return .success(body)
+            return .success(answer)
         } catch {
             if error.endsHelper {
                 state.connection = nil

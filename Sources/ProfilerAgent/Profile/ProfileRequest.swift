@@ -18,6 +18,8 @@ public struct ProfileRequest: Sendable {
     public var depth: Int
     /// nil: until interrupted, or the command's end.
     public var duration: Duration?
+    /// Bytes of stack that are copied with each sample and unwound; 0: the kernel follows frame pointers.
+    public var stackCopyBytes = 16 << 10
     /// Whether a started command writes its standard output to standard error, because the result goes to the former.
     public var isCommandOutputKeptApart = false
 

@@ -1,23 +1,16 @@
-/// A range of a process's addresses that holds code of one file.
-struct MappedRange: Hashable, Sendable {
-    var start: UInt64
-    /// The first address behind the range.
-    var end: UInt64
-    /// Where in the file the range begins; 0 for memory without a file, so that an offset there counts from its start.
-    var fileOffset: UInt64
-    /// Number in the `MappedFileTable`.
-    var file: UInt32
-}
+internal import Unwinding
 
 /// The executable mappings of one process, sorted, without overlaps. A copy shares its storage until one changes.
+///
+/// `file` of a range is a number in the `MappedFileTable`.
 struct AddressSpace: Hashable, Sendable {
-    private(set) var ranges: [MappedRange] = []
+    private(set) var ranges: [CodeMapping] = []
 
     /// More ranges than this are not kept: a runtime that maps code in tiny pieces must not eat the agent's memory.
     static let maximumRanges = 16_384
 
     /// A new mapping takes the place of what lay in its range before, as mmap(2) has it. False where there is no room.
-    mutating func map(_ new: MappedRange) -> Bool {
+    mutating func map(_ new: CodeMapping) -> Bool {
         guard new.start < new.end else { return true }
         let lower = firstIndex { $0.end > new.start }
         var upper = lower
@@ -27,7 +20,7 @@ struct AddressSpace: Hashable, Sendable {
             ranges.insert(new, at: lower)
             return true
         }
-        var pieces: [MappedRange] = []
+        var pieces: [CodeMapping] = []
         if ranges[lower].start < new.start {
             var left = ranges[lower]
             left.end = new.start
@@ -47,7 +40,7 @@ struct AddressSpace: Hashable, Sendable {
     }
 
     /// The range that holds an address, by binary search.
-    func range(holding address: UInt64) -> MappedRange? {
+    func range(holding address: UInt64) -> CodeMapping? {
         let index = firstIndex { $0.end > address }
         guard index < ranges.count, ranges[index].start <= address else { return nil }
         return ranges[index]
@@ -58,7 +51,7 @@ struct AddressSpace: Hashable, Sendable {
     }
 
     @inline(__always)
-    private func firstIndex(where isBehind: (MappedRange) -> Bool) -> Int {
+    private func firstIndex(where isBehind: (CodeMapping) -> Bool) -> Int {
         var low = 0
         var high = ranges.count
         while low < high {

@@ -39,6 +39,13 @@ struct MappedFileTable: Sendable {
     private(set) var owners: [MappedFileOwner] = []
     private var index: [MappedFile: UInt32] = [:]
 
+    /// Number of `MappedFile.anonymous`, in every table.
+    static let anonymousFile: UInt32 = 0
+
+    init() {
+        _ = intern(.anonymous, owner: MappedFileOwner(process: 0, start: 0, end: 0))
+    }
+
     /// The file's number, and whether it is new here.
     mutating func intern(_ file: MappedFile, owner: MappedFileOwner) -> (number: UInt32, isNew: Bool) {
         if let known = index[file] {

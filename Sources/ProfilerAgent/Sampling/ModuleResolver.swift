@@ -2,6 +2,7 @@ internal import Glibc
 internal import LinuxSystem
 internal import Profiles
 internal import SymbolSources
+internal import Unwinding
 
 /// Finds out what the mapped files are: opens them by way of the processes that have them mapped, lets the helper
 /// process read identity and load segments, and remembers both, and where a module can be read again.
@@ -25,6 +26,7 @@ actor ModuleResolver {
     private var underWay: [MappedFile: Task<ResolvedModule?, Never>] = [:]
     private var sources: [ModuleIdentity: Source] = [:]
     private var window: UInt64 = 0
+    private var unwindTables = UnwindTableCache()
     /// Modules that are remembered; those not asked for in the longest time go first.
     private static let maximumKnown = 8192
 
@@ -85,6 +87,26 @@ actor ModuleResolver {
             }
         }
         return .unavailable(reason)
+    }
+
+    /// What is needed to unwind through a mapped file; nil where it has nothing of the kind, or can't be read.
+    func unwindTable(of file: MappedFile, owner: MappedFileOwner) async -> UnwindTable? {
+        let resolved = await resolve(file, owner: owner)
+        let identity = resolved.module.identity
+        guard identity.kind != .name else { return nil }
+        if let known = unwindTables[identity] { return known }
+        for process in [owner.process, getpid()] {
+            for byMapping in [false, true] {
+                guard let descriptor = Self.open(file, owner, as: process, byMapping: byMapping),
+                    case .success(let facts) = await identities.identify(descriptor), facts.identity == identity
+                else { continue }
+                guard case .success(let memory) = await identities.unwindSections(descriptor) else { return nil }
+                guard let table = unsafe try? UnwindTable(memory.bytes, keeping: memory) else { return nil }
+                unwindTables[identity] = table
+                return table
+            }
+        }
+        return nil
     }
 
     /// To be called once a window, so that what nobody asks for any more can be forgotten.

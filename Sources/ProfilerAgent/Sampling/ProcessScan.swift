@@ -42,7 +42,7 @@ enum ProcessScan {
             let owner = MappedFileOwner(process: process, start: mapping.start, end: mapping.end)
             let number = table.internFile(file, owner: owner).number
             if program == nil, mapping.path == programPath { program = number }
-            let range = MappedRange(
+            let range = CodeMapping(
                 start: mapping.start, end: mapping.end, fileOffset: file.isFile ? mapping.fileOffset : 0, file: number)
             _ = space.map(range)
         }

@@ -172,7 +172,7 @@ struct ProcessTable: Sendable {
         return slot
     }
 
-    mutating func mapped(process: Int32, range: MappedRange, isFile: Bool) {
+    mutating func mapped(process: Int32, range: CodeMapping, isFile: Bool) {
         guard let slot = slotOf[process] else { return }
         if isFile, entries[Int(slot)].program == ProcessEntry.unknownName {
             entries[Int(slot)].program = range.file

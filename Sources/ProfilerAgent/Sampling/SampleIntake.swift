@@ -29,6 +29,9 @@ struct SampleIntake: RecordHandler {
     private let questions: AsyncStream<SamplerQuestion>.Continuation
     private let windows: AsyncStream<RawWindow>.Continuation
     private let spareTables: SpareTables
+    /// nil where the kernel walks user stacks by frame pointers.
+    private let unwinding: StackUnwinding?
+    private var stack = SampledStack()
     private var clock: HostClock
     /// CLOCK_MONOTONIC nanoseconds.
     private var windowStart: UInt64
@@ -40,8 +43,9 @@ struct SampleIntake: RecordHandler {
     init(
         filter: TargetFilter, ledgerFile: LedgerFile?, samplesPerSecond: Double, rule: WindowRule,
         window: WindowTable, questions: AsyncStream<SamplerQuestion>.Continuation,
-        windows: AsyncStream<RawWindow>.Continuation, spareTables: SpareTables
+        windows: AsyncStream<RawWindow>.Continuation, spareTables: SpareTables, unwinding: StackUnwinding? = nil
     ) {
+        self.unwinding = unwinding
         self.filter = filter
         self.ledgerFile = ledgerFile
         self.samplesPerSecond = samplesPerSecond
@@ -146,10 +150,54 @@ struct SampleIntake: RecordHandler {
         if !table.entries[Int(slot)].wasAskedFor { askFor(slot) }
         let processName = table.entries[Int(slot)].name
         let threadName = table.threads[sample.tid]?.name ?? processName
+        stack.begin(kernelFramesOf: sample.callChain, isFull: sample.isChainFull)
+        if let unwinding, !sample.user.registers.isEmpty {
+            let space = table.entries[Int(slot)].space
+            let isFollowed = unwinding.follow(sample.user, space: space, slot: slot, into: &stack)
+            askForTables(unwinding)
+            if !isFollowed {
+                let facts = DeferredSamples.Facts(
+                    slot: slot, processName: processName, threadName: threadName, space: space, weight: sample.weight,
+                    isChainFull: sample.isChainFull)
+                if unwinding.wait(facts, chain: sample.callChain, user: sample.user) { return }
+            }
+        } else {
+            stack.addUserFrames(of: sample.callChain, space: table.entries[Int(slot)].space, slot: slot)
+        }
         let isAdded = window.add(
-            slot: slot, processName: processName, threadName: threadName, space: table.entries[Int(slot)].space,
-            chain: sample.callChain, isChainFull: sample.isChainFull, weight: sample.weight)
+            slot: slot, processName: processName, threadName: threadName, stack: stack, weight: sample.weight)
         if !isAdded { drop(1, .tableFull) }
+    }
+
+    /// Takes unwind tables that have come, and follows the stacks that waited for them.
+    mutating func takeUnwindTables() {
+        guard let unwinding, unwinding.takeTables() else { return }
+        addWaiting(isLast: false)
+        askForTables(unwinding)
+    }
+
+    private func askForTables(_ unwinding: StackUnwinding) {
+        while let file = unwinding.nextWanted() {
+            questions.yield(
+                .unwindSections(
+                    table.files.files[Int(file)], table.files.owners[Int(file)], number: file,
+                    numbering: unwinding.numbering))
+        }
+    }
+
+    /// Whether samples wait for a table.
+    var isAnyWaiting: Bool { unwinding?.isAnyWaiting ?? false }
+
+    private mutating func addWaiting(isLast: Bool) {
+        guard let unwinding, unwinding.isAnyWaiting else { return }
+        var refused: UInt64 = 0
+        unwinding.tryAgain(isLast: isLast, stack: &stack) { facts, stack in
+            let isAdded = window.add(
+                slot: facts.slot, processName: facts.processName, threadName: facts.threadName, stack: stack,
+                weight: facts.weight)
+            if !isAdded { refused += 1 }
+        }
+        if refused > 0 { drop(refused, .tableFull) }
     }
 
     mutating func mapped(_ mapping: borrowing Mapping) {
@@ -171,7 +219,7 @@ struct SampleIntake: RecordHandler {
         let (number, isNew) = table.internFile(file, owner: owner)
         table.mapped(
             process: mapping.pid,
-            range: MappedRange(
+            range: CodeMapping(
                 start: mapping.address, end: end, fileOffset: file.isFile ? mapping.fileOffset : 0, file: number),
             isFile: file.isFile)
         let isWanted =
@@ -245,6 +293,7 @@ struct SampleIntake: RecordHandler {
     /// longest range that a batch may have.
     @discardableResult
     mutating func closeWindow(at end: UInt64) -> Bool {
+        addWaiting(isLast: true)
         defer {
             clock = .now()
             windowEnd = nextEnd(after: max(end, windowStart))
@@ -264,7 +313,10 @@ struct SampleIntake: RecordHandler {
             ledger: ledgerFile?.snapshot() ?? counts)
         if case .dropped = windows.yield(raw) { return false }
         window = spareTables.take() ?? WindowTable(maximumNodes: window.maximumNodes, maximumDepth: window.maximumDepth)
+        let filesBefore = table.files.files.count
         table.closeWindow()
+        if table.files.files.count < filesBefore { unwinding?.renumber() }
+        unwinding?.closeWindow()
         windowStart = end
         windowStartWall = raw.range.end
         return true
@@ -272,6 +324,7 @@ struct SampleIntake: RecordHandler {
 
     /// The open window can't be handed over any more: its samples are dropped, counted.
     mutating func giveUpWindow() {
+        addWaiting(isLast: true)
         drop(window.samples, .killed)
         window.removeAll()
     }

@@ -25,6 +25,8 @@ final class SamplingThread: Sendable {
     let questions: AsyncStream<SamplerQuestion>
     /// Where emptied window tables go back to.
     let spareTables = SpareTables()
+    /// Where tables for unwinding are laid for this thread.
+    let unwindTables = UnwindTableBox()
 
     /// What the thread has found out, once it has ended.
     struct Outcome: Sendable {
@@ -88,6 +90,11 @@ final class SamplingThread: Sendable {
     // MARK: On the thread
 
     private static let roundLength = Duration.milliseconds(200)
+    /// Samples of a CPU in one round, where stacks are copied: 16 KiB each, copied out of the ring and kept for a round.
+    private static let samplesPerRound = 20.0
+    private static let shortestRound = Duration.milliseconds(10)
+    /// How long tables are waited for before the last window closes, in rounds of 10 ms.
+    private static let lastTableAttempts = 500
     /// Of 10 ms each: two minutes, twice the helper process's limit for one file.
     private static let lastWindowAttempts = 12_000
 
@@ -96,7 +103,7 @@ final class SamplingThread: Sendable {
         var intake = SampleIntake(
             filter: plan.filter, ledgerFile: plan.ledgerFile, samplesPerSecond: plan.options.samplesPerSecond,
             rule: plan.rule, window: WindowTable(maximumNodes: nodes, maximumDepth: plan.depth),
-            questions: questionsIn, windows: windowsIn, spareTables: spareTables)
+            questions: questionsIn, windows: windowsIn, spareTables: spareTables, unwinding: unwinding())
         do throws(PerfEventError) {
             var sampler = try Sampler(plan.options)
             state.withLock { $0.waker = sampler.waker }
@@ -120,16 +127,30 @@ final class SamplingThread: Sendable {
         }
     }
 
+    private func unwinding() -> StackUnwinding? {
+        guard plan.options.userStack != nil else { return nil }
+        return StackUnwinding(box: unwindTables)
+    }
+
+    /// Stacks fill rings and queues quickly: the higher the rate, the shorter the rounds.
+    private var roundLength: Duration {
+        guard plan.options.userStack != nil else { return Self.roundLength }
+        let length = Duration.seconds(Self.samplesPerRound / max(plan.options.samplesPerSecond, 0.001))
+        return max(Self.shortestRound, min(Self.roundLength, length))
+    }
+
     private func loop(_ sampler: inout Sampler, _ intake: inout SampleIntake) {
+        let roundLength = roundLength
         var roundStart = HostClock.monotonicNow
         var lastScan = roundStart
         var lastCheck = roundStart
         let second: UInt64 = 1_000_000_000
         while !shouldStop.load(ordering: .acquiring) {
             let untilEnd = intake.windowEnd > roundStart ? intake.windowEnd - roundStart : 0
-            _ = sampler.wait(upTo: min(Self.roundLength, .nanoseconds(Int64(clamping: untilEnd + 5_000_000))))
+            _ = sampler.wait(upTo: min(roundLength, .nanoseconds(Int64(clamping: untilEnd + 5_000_000))))
             let roundBefore = roundStart
             roundStart = HostClock.monotonicNow
+            intake.takeUnwindTables()
             sampler.drain(into: &intake)
             if intake.needsScan, roundStart - lastScan > second {
                 lastScan = roundStart
@@ -145,6 +166,10 @@ final class SamplingThread: Sendable {
         let end = HostClock.monotonicNow
         sampler.drainAll(into: &intake)
         intake.missed(upTo: sampler.missedTicks)
+        for _ in 0..<Self.lastTableAttempts where intake.isAnyWaiting {
+            usleep(10_000)
+            intake.takeUnwindTables()
+        }
         // The last window must go, however long the one before takes to be read. What is sampled is counted either way.
         for _ in 0..<Self.lastWindowAttempts {
             if intake.closeWindow(at: end) { return }

@@ -73,12 +73,15 @@ actor WindowFinisher {
 
     /// Answers what the sampling thread asks, until it has ended; reads the kernel's symbols first, before the first
     /// window needs them.
-    nonisolated func answer(_ questions: AsyncStream<SamplerQuestion>) async {
+    nonisolated func answer(_ questions: AsyncStream<SamplerQuestion>, unwindTables: UnwindTableBox) async {
         await readKernelSymbols()
         for await question in questions {
             switch question {
             case .process(let process): await inspector.facts(of: process)
             case .file(let file, let owner): await resolver.resolve(file, owner: owner)
+            case .unwindSections(let file, let owner, let number, let numbering):
+                let table = await resolver.unwindTable(of: file, owner: owner)
+                unwindTables.put(UnwindTableBox.Answer(file: number, numbering: numbering, table: table))
             }
         }
     }

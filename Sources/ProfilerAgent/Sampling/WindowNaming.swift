@@ -65,8 +65,12 @@ struct WindowNaming {
             return Frame(
                 kind: .native, module: number,
                 address: resolved.loadSegments.address(ofFileOffset: frame.address) ?? frame.address)
-        case .marker: return Frame(kind: .marker, name: stacks.intern(Frame.truncatedMarker))
-        case .jit, .interpreted: return frame
+        case .marker: return Frame(kind: .marker, name: stacks.intern(StackMarker(code: frame.address).text))
+        case .jit:
+            // Nobody has named it.
+            let module = Module(identity: .name, name: MappedFile.anonymous.path)
+            return Frame(kind: .native, module: stacks.intern(module), address: frame.address)
+        case .interpreted: return frame
         }
     }
 
@@ -78,7 +82,7 @@ struct WindowNaming {
 
     private struct Sum {
         var nodes: [UInt32: (count: UInt64, weight: UInt64)] = [:]
-        var cut: UInt64 = 0
+        var tally = StackTally()
     }
 
     private func series(_ raw: RawWindow, _ nodeMap: [UInt32]) -> [Series] {
@@ -91,8 +95,11 @@ struct WindowNaming {
             } else {
                 key = seriesKey(cell.process, raw)
                 keys[cell.process] = key
-                let cut = raw.table.cut
-                sums[key, default: Sum()].cut &+= cut.indices.contains(Int(cell.process)) ? cut[Int(cell.process)] : 0
+                let tallies = raw.table.tallies
+                if tallies.indices.contains(Int(cell.process)) {
+                    let tally = sums[key, default: Sum()].tally + tallies[Int(cell.process)]
+                    sums[key, default: Sum()].tally = tally
+                }
             }
             let node = nodeMap[Int(cell.node)]
             sums[key, default: Sum()].nodes[node, default: (0, 0)].count &+= cell.count
@@ -104,7 +111,7 @@ struct WindowNaming {
                 key: key, samplesPerSecond: raw.samplesPerSecond,
                 stacks: StackCounts(
                     nodes: sorted.map(\.key), counts: sorted.map(\.value.count), weights: sorted.map(\.value.weight)),
-                quality: StackQuality(whole: nil, cut: sum.cut, broken: nil))
+                quality: sum.tally.quality)
         }.sorted { left, right in
             (left.key.service, left.key.version) != (right.key.service, right.key.version)
                 ? (left.key.service, left.key.version) < (right.key.service, right.key.version)

@@ -12,16 +12,15 @@ struct WindowCell: Hashable, Sendable {
 
 /// The samples of a window, added up by process and stack, before anything has a name.
 ///
-/// Its frames hold numbers of the process table: `name` of a process or thread frame is one of its names, `module` of
-/// a native frame one of its files and `address` an offset in that file; kernel frames hold a raw address. What is
-/// interned once costs no allocation again, and a window keeps the memory of the one before it.
+/// Its frames hold numbers of the process table: `name` of a process or thread frame is one of its names, the others
+/// are those of `SampledStack`. What is interned once costs no allocation again, and a window keeps the memory of the
+/// one before it.
 struct WindowTable: Sendable {
     private(set) var stacks = StackTable()
     private(set) var cells: [WindowCell] = []
     private var slots: [UInt32]
-    private let truncated = Frame(kind: .marker)
-    /// Samples whose stack was cut, by slot of the process table.
-    private(set) var cut: [UInt64] = []
+    /// How the stacks ended, by slot of the process table.
+    private(set) var tallies: [StackTally] = []
     private(set) var samples: UInt64 = 0
     private(set) var weight: UInt64 = 0
     /// Samples that found no room.
@@ -45,79 +44,38 @@ struct WindowTable: Sendable {
         stacks.removeAll()
         cells.removeAll(keepingCapacity: true)
         for index in slots.indices { slots[index] = Self.empty }
-        for index in cut.indices { cut[index] = 0 }
+        for index in tallies.indices { tallies[index] = StackTally() }
         samples = 0
         weight = 0
         refused = 0
     }
 
-    /// The kernel's marks inside a call chain (linux/perf_event.h): what follows is of the kernel, of the user's code.
-    private static let contextKernel = UInt64(bitPattern: -128)
-    private static let contextUser = UInt64(bitPattern: -512)
-    private static let contextLowest = UInt64(bitPattern: -4095)
-
-    /// Counts a sample. False where the window has no room for its stack; the sample is then counted in `refused`.
+    /// Counts a sample whose frames stand leaf first. False where the window has no room for its stack; the sample is
+    /// then counted in `refused`.
     mutating func add(
-        slot: UInt32, processName: UInt32, threadName: UInt32, space: borrowing AddressSpace, chain: Span<UInt64>,
-        isChainFull: Bool, weight sampleWeight: UInt64
+        slot: UInt32, processName: UInt32, threadName: UInt32, stack: borrowing SampledStack,
+        weight sampleWeight: UInt64
     ) -> Bool {
-        // Leaf first: the kernel's part, then the user's.
-        var kernelStart = 0
-        var kernelEnd = 0
-        var userStart = 0
-        var userEnd = 0
-        var context: UInt64 = 0
-        for index in chain.indices where chain[index] >= Self.contextLowest {
-            if context == Self.contextKernel { kernelEnd = index }
-            if context == Self.contextUser { userEnd = index }
-            context = chain[index]
-            if context == Self.contextKernel { kernelStart = index + 1 }
-            if context == Self.contextUser { userStart = index + 1 }
-        }
-        if context == Self.contextKernel { kernelEnd = chain.count }
-        if context == Self.contextUser { userEnd = chain.count }
-        kernelEnd = max(kernelEnd, kernelStart)
-        userEnd = max(userEnd, userStart)
-
-        let kernelKept = min(kernelEnd - kernelStart, maximumDepth)
-        let userKept = min(userEnd - userStart, maximumDepth - kernelKept)
-        let isCut = isChainFull || kernelEnd - kernelStart + userEnd - userStart > maximumDepth
-
-        guard stacks.nodes.count + kernelKept + userKept + 3 <= maximumNodes else {
+        let kept = min(stack.frames.count, maximumDepth)
+        let end = stack.frames.count > maximumDepth ? .cut : stack.end
+        guard stacks.nodes.count + kept + 3 <= maximumNodes else {
             refused &+= 1
             return false
         }
         var node = StackTable.root
         descend(&node, Frame(kind: .process, name: processName))
         descend(&node, Frame(kind: .thread, name: threadName))
-        if isCut { descend(&node, truncated) }
-        var index = userStart + userKept
-        while index > userStart {
+        if let marker = StackMarker(end) { descend(&node, Frame(kind: .marker, address: marker.code)) }
+        var index = kept
+        while index > 0 {
             index -= 1
-            // The first user frame is an instruction that was interrupted or will be returned to by the kernel; every
-            // other one is a return address, and the call stands before it.
-            let address = index == userStart ? chain[index] : chain[index] &- 1
-            if let range = space.range(holding: address) {
-                descend(
-                    &node,
-                    Frame(kind: .native, module: range.file, address: address - range.start &+ range.fileOffset))
-            } else {
-                descend(&node, Frame(kind: .native, address: address))
-            }
-        }
-        index = kernelStart + kernelKept
-        while index > kernelStart {
-            index -= 1
-            let address = index == kernelStart ? chain[index] : chain[index] &- 1
-            descend(&node, Frame(kind: .kernel, address: address))
+            descend(&node, stack.frames[index])
         }
         count(slot: slot, node: node, weight: sampleWeight)
         samples &+= 1
         weight &+= sampleWeight
-        if isCut {
-            while cut.count <= Int(slot) { cut.append(0) }
-            cut[Int(slot)] &+= 1
-        }
+        while tallies.count <= Int(slot) { tallies.append(StackTally()) }
+        tallies[Int(slot)].count(end)
         return true
     }
 

@@ -9,6 +9,10 @@ private struct TouchEverything: RecordHandler {
     mutating func sample(_ sample: borrowing Sample) {
         sum &+= sample.weight &+ sample.time
         for index in sample.callChain.indices { sum &+= sample.callChain[index] }
+        for index in sample.user.registers.indices { sum &+= sample.user.registers[index] }
+        for offset in 0..<sample.user.stack.byteCount {
+            sum &+= unsafe UInt64(sample.user.stack.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
+        }
         if sample.isLate { sum &+= 1 }
     }
     mutating func mapped(_ mapping: borrowing Mapping) {
@@ -35,6 +39,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
     var handler = TouchEverything()
     if unsafe (try? RecordDecoder.decode(bytes.span.bytes)) != nil { handler.sum &+= 1 }
+    if unsafe (try? RecordDecoder.decode(bytes.span.bytes, registers: 17)) != nil { handler.sum &+= 1 }
     guard let first = try? RingBuffer(detachedDataPages: 1), let second = try? RingBuffer(detachedDataPages: 1) else {
         return 0
     }

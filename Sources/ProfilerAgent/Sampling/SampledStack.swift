@@ -1,0 +1,85 @@
+internal import PerfEvents
+internal import Profiles
+internal import Unwinding
+
+/// How a stack ends at its root.
+enum StackEnd: Hashable, Sendable {
+    /// At the first function of its thread.
+    case whole
+    /// At a limit: of the copied bytes, of frames, of depth.
+    case cut
+    /// Where it could not be followed any further.
+    case broken(BreakReason)
+    /// At what the kernel found by frame pointers, which may or may not be all.
+    case unknown
+}
+
+/// The frames of one sample, leaf first, in the numbers of a raw window. One value is used again and again, so that a
+/// sample allocates nothing.
+///
+/// `module` of a native frame is a mapped file's number and `address` an offset in it; kernel frames hold a raw
+/// address. Code that no file stands behind is a `jit` frame: its raw address, and in `line` the slot of the process
+/// whose address it is.
+struct SampledStack {
+    private(set) var frames: [Frame] = []
+    var end = StackEnd.whole
+
+    init() { frames.reserveCapacity(2048) }
+
+    /// Begins with the kernel's part of a call chain.
+    mutating func begin(kernelFramesOf chain: Span<UInt64>, isFull: Bool) {
+        frames.removeAll(keepingCapacity: true)
+        end = isFull ? .cut : .whole
+        var isKernel = false
+        var isLeaf = true
+        for index in chain.indices {
+            let entry = chain[index]
+            if CallChain.isMarker(entry) {
+                isKernel = entry == CallChain.kernel
+                continue
+            }
+            guard isKernel else { continue }
+            // The kernel's leaf was interrupted where it is; all others return there, and the call stands before it.
+            frames.append(Frame(kind: .kernel, address: isLeaf ? entry : entry &- 1))
+            isLeaf = false
+        }
+    }
+
+    /// Goes on with the user's part of a call chain, found by frame pointers.
+    mutating func addUserFrames(of chain: Span<UInt64>, space: borrowing AddressSpace, slot: UInt32) {
+        var isUser = false
+        var isFirst = true
+        for index in chain.indices {
+            let entry = chain[index]
+            if CallChain.isMarker(entry) {
+                isUser = entry == CallChain.user
+                continue
+            }
+            guard isUser else { continue }
+            // The first is an instruction that was interrupted or will be returned to by the kernel.
+            let address = isFirst ? entry : entry &- 1
+            isFirst = false
+            append(address, in: space.range(holding: address), slot: slot)
+        }
+        if end == .whole, !isFirst { end = .unknown }
+    }
+
+    /// Goes on with unwound frames, whose addresses stand within their calls already.
+    mutating func add(_ unwound: borrowing [UnwoundFrame], space: borrowing AddressSpace, slot: UInt32) {
+        for index in unwound.indices {
+            let frame = unwound[index]
+            append(frame.address, in: frame.mapping < 0 ? nil : space.ranges[Int(frame.mapping)], slot: slot)
+        }
+    }
+
+    private mutating func append(_ address: UInt64, in range: CodeMapping?, slot: UInt32) {
+        guard let range else {
+            frames.append(Frame(kind: .native, address: address))
+            return
+        }
+        frames.append(
+            range.file == MappedFileTable.anonymousFile
+                ? Frame(kind: .jit, line: slot, address: address)
+                : Frame(kind: .native, module: range.file, address: address &- range.start &+ range.fileOffset))
+    }
+}
