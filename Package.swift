@@ -118,6 +118,7 @@ let package = Package(
         // Engines.
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
         library("ObjectFiles", ["Profiles", "ByteCoding", "Digests"]),
+        testableLibrary("Unwinding", ["ObjectFiles", "ByteCoding"]),
         library("SymbolTables", ["Profiles", "ByteCoding", "Compression"]),
         library(
             "SymbolSources",
@@ -160,6 +161,7 @@ let package = Package(
         tests("SettingsTests", ["Settings"]),
         tests("PerfEventsTests", ["PerfEvents", "LinuxSystem", "CLinux", "AllocationCount"]),
         tests("ObjectFilesTests", ["ObjectFiles", "Profiles", "ToolOutput"]),
+        tests("UnwindingTests", ["Unwinding", "ObjectFiles", "ByteCoding", "ToolOutput", "AllocationCount"]),
         tests("SymbolTablesTests", ["SymbolTables", "Profiles", "ByteCoding", "Compression"]),
         tests(
             "SymbolSourcesTests",
