@@ -119,6 +119,7 @@ let package = Package(
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
         library("ObjectFiles", ["Profiles", "ByteCoding", "Digests"]),
         library("Unwinding", ["ObjectFiles", "ByteCoding"]),
+||||||| 4a149e9
         library("SymbolTables", ["Profiles", "ByteCoding", "Compression"]),
         library(
             "SymbolSources",
@@ -161,6 +162,7 @@ let package = Package(
         tests("SettingsTests", ["Settings"]),
         tests("PerfEventsTests", ["PerfEvents", "LinuxSystem", "CLinux", "AllocationCount"]),
         tests("ObjectFilesTests", ["ObjectFiles", "Profiles", "ToolOutput"]),
+        tests("UnwindingTests", ["Unwinding", "ObjectFiles", "ByteCoding", "ToolOutput", "AllocationCount"]),
         tests("SymbolTablesTests", ["SymbolTables", "Profiles", "ByteCoding", "Compression"]),
         tests(
             "SymbolSourcesTests",

@@ -1,0 +1,41 @@
+/// Code made at run time whose frames have a known size, as HotSpot's compiled methods have.
+public struct RuntimeCode: Sendable {
+    public struct Range: Hashable, Sendable, BitwiseCopyable {
+        /// First address, in the process.
+        public var start: UInt64
+        /// One past the last address.
+        public var end: UInt64
+        /// From the stack pointer to the call frame's address; 0: the code keeps a frame pointer.
+        public var frameBytes: UInt32
+        /// Before `start` plus this many bytes the frame is not built yet: the return address lies at the stack pointer.
+        public var completeOffset: UInt32
+
+        public init(start: UInt64, end: UInt64, frameBytes: UInt32, completeOffset: UInt32) {
+            self.start = start
+            self.end = end
+            self.frameBytes = frameBytes
+            self.completeOffset = completeOffset
+        }
+    }
+
+    let ranges: [Range]
+
+    /// `ranges` by `start`, without overlaps; what is out of order or empty is left out.
+    public init(_ ranges: [Range]) {
+        var kept: [Range] = []
+        kept.reserveCapacity(ranges.count)
+        for range in ranges where range.start < range.end && range.start >= kept.last?.end ?? 0 { kept.append(range) }
+        self.ranges = kept
+    }
+
+    func range(holding address: UInt64) -> Range? {
+        var low = 0
+        var high = ranges.count
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].end <= address { low = middle + 1 } else { high = middle }
+        }
+        guard low < ranges.count, ranges[low].start <= address else { return nil }
+        return ranges[low]
+    }
+}

@@ -1,0 +1,55 @@
+/// How the unwinding of a stack ended; the frames found until then are valid in each case.
+public enum UnwindOutcome: Hashable, Sendable {
+    /// At the outermost frame.
+    case whole
+    /// At the end of the stack's copy.
+    case cut
+    /// At the most frames that are followed.
+    case tooDeep
+    /// Where nothing credible says how to go on.
+    case broken(BreakReason)
+    /// At a module whose unwind sections are not there yet (`ModuleState.unknown` or `.waiting`).
+    case waiting(file: UInt32)
+}
+
+/// Why a stack could not be followed to its end.
+public enum BreakReason: UInt8, Hashable, Sendable, CaseIterable, CustomStringConvertible {
+    /// No call frame information for the address, and no frame pointer to follow.
+    case noRule
+    /// A return address that lies in no executable mapping.
+    case outsideCode
+    /// The call frame information contradicts itself, ends early or goes over a limit.
+    case malformedRule
+    /// A DWARF operation that is not supported, or needs what a stack's copy does not hold.
+    case unsupportedRule
+    /// The rule needs a register that no frame below has restored.
+    case unknownRegister
+    /// The next frame would lie at or below this one.
+    case stackNotGrowing
+    /// The rule needs memory below the stack's copy.
+    case belowCopy
+    /// The frame that a signal interrupted runs on another stack than its handler.
+    case otherStack
+    /// A return address of zero where no end is known to be.
+    case zeroReturnAddress
+    /// The table of a module was not there in time.
+    case noTable
+    /// The sample has no program counter or stack pointer.
+    case noRegisters
+
+    public var description: String {
+        switch self {
+        case .noRule: "no unwind rule"
+        case .outsideCode: "return address outside code"
+        case .malformedRule: "malformed unwind rule"
+        case .unsupportedRule: "unsupported unwind rule"
+        case .unknownRegister: "unknown register"
+        case .stackNotGrowing: "stack pointer does not grow"
+        case .belowCopy: "rule reads below the stack"
+        case .otherStack: "interrupted on another stack"
+        case .zeroReturnAddress: "return address is zero"
+        case .noTable: "unwind table not ready"
+        case .noRegisters: "no registers"
+        }
+    }
+}
