@@ -118,8 +118,7 @@ let package = Package(
         // Engines.
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
         library("ObjectFiles", ["Profiles", "ByteCoding", "Digests"]),
-        library("Unwinding", ["ObjectFiles", "ByteCoding"]),
-||||||| 4a149e9
+        testableLibrary("Unwinding", ["ObjectFiles", "ByteCoding"]),
         library("SymbolTables", ["Profiles", "ByteCoding", "Compression"]),
         library(
             "SymbolSources",
