@@ -1,4 +1,5 @@
 internal import LinuxSystem
+internal import Unwinding
 
 /// Fills a process table from /proc: at the start, and after the kernel lost records of forks, execs or mappings.
 enum ProcessScan {

@@ -1,4 +1,5 @@
 internal import Profiles
+internal import Unwinding
 
 /// One program in one process: a PID from its fork or exec to its exec or end.
 ///

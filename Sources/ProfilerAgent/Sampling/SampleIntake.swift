@@ -2,6 +2,7 @@ internal import LinuxSystem
 internal import PerfEvents
 internal import Profiles
 internal import Synchronization
+internal import Unwinding
 internal import WireProtocol
 
 /// How a window ends.
