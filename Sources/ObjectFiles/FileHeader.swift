@@ -7,6 +7,7 @@ struct FileHeader {
     let bytes: [UInt8]
     let kind: ObjectFile.Kind
     let machine: UInt16
+    let entryPoint: UInt64
     let programHeaderOffset: UInt64
     let sectionHeaderOffset: UInt64
     let programHeaderSize: UInt16
@@ -30,7 +31,8 @@ struct FileHeader {
             try reader.skip(16)
             type = try reader.readUInt16()
             machine = try reader.readUInt16()
-            try reader.skip(4 + 8)
+            try reader.skip(4)
+            entryPoint = try reader.readUInt64()
             programHeaderOffset = try reader.readUInt64()
             sectionHeaderOffset = try reader.readUInt64()
             try reader.skip(4 + 2)

@@ -17,7 +17,11 @@ public struct ObjectFile: Sendable {
     public let machine: UInt16
     /// The build ID, or where there is none a digest of size and headers.
     public let identity: ModuleIdentity
+    /// Where a program begins, in the file's own address space; 0 where it says nothing.
+    public let entryPoint: UInt64
     public let loadSegments: [LoadSegment]
+    /// What the loader finds .eh_frame_hdr by (PT_GNU_EH_FRAME); nil where there is none.
+    public let exceptionFrameHeader: LoadSegment?
     /// Files run without their section table, so a damaged one spoils only what needs it.
     public let sections: Result<[Section], ObjectFileError>
 
@@ -27,11 +31,17 @@ public struct ObjectFile: Sendable {
         let sections = Section.readTable(header, from: source, limits: limits)
         kind = header.kind
         machine = header.machine
+        entryPoint = header.entryPoint
         self.sections = sections.map(\.sections)
         loadSegments = programHeaders.filter { $0.type == ProgramHeader.load }.map { segment in
             LoadSegment(
                 fileOffset: segment.offset, fileSize: segment.fileSize, virtualAddress: segment.virtualAddress,
                 isExecutable: segment.flags & ProgramHeader.executable != 0)
+        }
+        exceptionFrameHeader = programHeaders.first { $0.type == ProgramHeader.exceptionFrames }.map { segment in
+            LoadSegment(
+                fileOffset: segment.offset, fileSize: segment.fileSize, virtualAddress: segment.virtualAddress,
+                isExecutable: false)
         }
         identity = readIdentity(
             header: header, programHeaders: programHeaders, sections: sections, source: source, limits: limits)

@@ -4,6 +4,8 @@ import ByteCoding
 struct ProgramHeader {
     static let load: UInt32 = 1
     static let note: UInt32 = 4
+    /// PT_GNU_EH_FRAME.
+    static let exceptionFrames: UInt32 = 0x6474_E550
     static let executable: UInt32 = 1
     static let byteCount = 56
 

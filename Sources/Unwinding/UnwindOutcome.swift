@@ -13,7 +13,7 @@ public enum UnwindOutcome: Hashable, Sendable {
 }
 
 /// Why a stack could not be followed to its end.
-public enum BreakReason: UInt8, Hashable, Sendable, CaseIterable, CustomStringConvertible {
+public enum BreakReason: UInt8, BitwiseCopyable, Hashable, Sendable, CaseIterable, CustomStringConvertible {
     /// No call frame information for the address, and no frame pointer to follow.
     case noRule
     /// A return address that lies in no executable mapping.
@@ -26,8 +26,8 @@ public enum BreakReason: UInt8, Hashable, Sendable, CaseIterable, CustomStringCo
     case unknownRegister
     /// The next frame would lie at or below this one.
     case stackNotGrowing
-    /// The rule needs memory below the stack's copy.
-    case belowCopy
+    /// The rule needs memory that can't be this stack: below its copy, or very far above.
+    case outsideStack
     /// The frame that a signal interrupted runs on another stack than its handler.
     case otherStack
     /// A return address of zero where no end is known to be.
@@ -45,7 +45,7 @@ public enum BreakReason: UInt8, Hashable, Sendable, CaseIterable, CustomStringCo
         case .unsupportedRule: "unsupported unwind rule"
         case .unknownRegister: "unknown register"
         case .stackNotGrowing: "stack pointer does not grow"
-        case .belowCopy: "rule reads below the stack"
+        case .outsideStack: "rule reads outside the stack"
         case .otherStack: "interrupted on another stack"
         case .zeroReturnAddress: "return address is zero"
         case .noTable: "unwind table not ready"

@@ -1,5 +1,6 @@
 /// The instruction sets whose stacks are unwound.
 public enum UserArchitecture: UInt8, BitwiseCopyable, Sendable {
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case x86_64
     case aarch64
 

@@ -1,0 +1,156 @@
+import ObjectFiles
+import Profiles
+
+/// Code that no frame description covers, with the starts of its functions: what is left to analyse.
+struct KeptCode {
+    struct Range {
+        /// Distance from the base address.
+        var start: UInt32
+        /// In `bytes`.
+        var offset: UInt32
+        var size: UInt32
+    }
+
+    private(set) var ranges: [Range] = []
+    private(set) var bytes: [UInt8] = []
+    private(set) var functionStarts: [UInt32] = []
+
+    /// Shorter gaps are the padding between functions.
+    private static let smallestGap: UInt64 = 64
+    /// Gaps closer than this are kept as one.
+    private static let joinedBelow: UInt64 = 256
+    private static let maximumRanges = 1 << 14
+
+    /// A file whose code or symbols can't be read keeps none: stacks then follow frame pointers there.
+    static func find(
+        in object: ObjectFile, from source: some ObjectSource, covered: [Swift.Range<UInt32>], base: UInt64,
+        limits: UnwindSections.Limits
+    ) -> KeptCode {
+        var kept = KeptCode()
+        for gap in gaps(in: executableRanges(object), covered: covered, base: base).prefix(maximumRanges) {
+            let room = limits.codeBytes - UInt64(kept.bytes.count)
+            let size = min(gap.upperBound - gap.lowerBound, room)
+            guard size > 0, let start = UInt32(exactly: gap.lowerBound &- base), let count = UInt32(exactly: size),
+                let code = try? object.loadedBytes(at: gap.lowerBound, count: size, from: source)
+            else { continue }
+            kept.ranges.append(
+                Range(start: start, offset: UInt32(kept.bytes.count), size: min(count, UInt32(code.count))))
+            kept.bytes += code
+        }
+        if !kept.ranges.isEmpty { kept.findFunctions(object, source, base, limits) }
+        return kept
+    }
+
+    /// Executable sections but PLTs, whose frames are known; without section headers the executable segments.
+    private static func executableRanges(_ object: ObjectFile) -> [Swift.Range<UInt64>] {
+        func range(_ start: UInt64, _ size: UInt64) -> Swift.Range<UInt64>? {
+            let (end, overflow) = start.addingReportingOverflow(size)
+            return overflow || size == 0 ? nil : start..<end
+        }
+        let sections = (try? object.sections.get()) ?? []
+        let code = sections.filter { $0.isExecutable && $0.isLoaded && !$0.isEmptyInFile && !$0.name.hasPrefix(".plt") }
+        let ranges =
+            code.isEmpty
+            ? object.loadSegments.filter(\.isExecutable).compactMap { range($0.virtualAddress, $0.fileSize) }
+            : code.compactMap { range($0.address, $0.size) }
+        return ranges.sorted { $0.lowerBound < $1.lowerBound }
+    }
+
+    /// What `covered` leaves of `code`; both ascend.
+    private static func gaps(
+        in code: [Swift.Range<UInt64>], covered: [Swift.Range<UInt32>], base: UInt64
+    ) -> [Swift.Range<UInt64>] {
+        var gaps: [Swift.Range<UInt64>] = []
+        func add(_ start: UInt64, _ end: UInt64) {
+            guard end > start, end - start >= smallestGap else { return }
+            if let last = gaps.last, start <= last.upperBound &+ joinedBelow, start >= last.lowerBound {
+                gaps[gaps.count - 1] = last.lowerBound..<max(last.upperBound, end)
+            } else {
+                gaps.append(start..<end)
+            }
+        }
+        var next = 0
+        for range in code {
+            var position = max(range.lowerBound, gaps.last?.upperBound ?? 0)
+            while next < covered.count, base &+ UInt64(covered[next].upperBound) <= position { next += 1 }
+            var cover = next
+            while cover < covered.count, base &+ UInt64(covered[cover].lowerBound) < range.upperBound {
+                add(position, base &+ UInt64(covered[cover].lowerBound))
+                position = max(position, base &+ UInt64(covered[cover].upperBound))
+                cover += 1
+            }
+            add(position, range.upperBound)
+        }
+        return gaps
+    }
+
+    private mutating func findFunctions(
+        _ object: ObjectFile, _ source: some ObjectSource, _ base: UInt64, _ limits: UnwindSections.Limits
+    ) {
+        var starts: Set<UInt32> = []
+        for section in [ObjectFile.SymbolSection.symbols, .dynamicSymbols] {
+            guard
+                let functions = try? object.functionSymbols(section, from: source, limits: limits.object)
+            else { continue }
+            for symbol in functions.symbols {
+                guard let start = UInt32(exactly: symbol.address &- base), isKept(start) else { continue }
+                starts.insert(start)
+            }
+        }
+        functionStarts = starts.sorted()
+    }
+
+    private func isKept(_ distance: UInt32) -> Bool {
+        var low = 0
+        var high = ranges.count
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].start <= distance { low = middle + 1 } else { high = middle }
+        }
+        return low > 0 && distance - ranges[low - 1].start < ranges[low - 1].size
+    }
+
+    func rangeRecords() -> [UInt8] {
+        UnwindSections.words(ranges.flatMap { [$0.start, $0.size, $0.offset] })
+    }
+
+    func functionRecords() -> [UInt8] { UnwindSections.words(functionStarts) }
+
+    /// Signal trampolines without a description, as musl has them.
+    func trampolines(_ architecture: UserArchitecture) -> [UInt32] {
+        let found = Self.trampolines(in: bytes, architecture)
+        guard !found.isEmpty else { return [] }
+        return found.prefix(64).compactMap { offset in
+            guard let range = ranges.last(where: { Int($0.offset) <= offset }) else { return nil }
+            return range.start &+ UInt32(offset - Int(range.offset))
+        }
+    }
+
+    /// Offsets of trampolines in code: x86-64 mov rax or eax, 15; syscall. aarch64 mov x8, 139; svc 0.
+    static func trampolines(in code: [UInt8], _ architecture: UserArchitecture) -> [Int] {
+        let tail: [UInt8] =
+            architecture == .x86_64
+            ? [0x0F, 0x00, 0x00, 0x00, 0x0F, 0x05] : [0x68, 0x11, 0x80, 0xD2, 0x01, 0x00, 0x00, 0xD4]
+        guard code.count >= tail.count else { return [] }
+        var found: [Int] = []
+        let span = code.span
+        for offset in 0...code.count - tail.count where span[offset] == tail[0] {
+            var matches = true
+            for index in tail.indices where span[offset + index] != tail[index] {
+                matches = false
+                break
+            }
+            guard matches else { continue }
+            guard architecture == .x86_64 else {
+                found.append(offset)
+                continue
+            }
+            if offset >= 3, span[offset - 3] == 0x48, span[offset - 2] == 0xC7, span[offset - 1] == 0xC0 {
+                found.append(offset - 3)
+            } else if offset >= 1, span[offset - 1] == 0xB8 {
+                found.append(offset - 1)
+            }
+        }
+        return found
+    }
+}
