@@ -2,7 +2,8 @@ public import Profiles
 
 /// Collects functions in ascending order of address, and lines likewise, into a `SymbolTable`.
 public struct SymbolTableBuilder: Sendable {
-    private let quality: SymbolQuality
+    /// Known only when all sources have been read.
+    public var quality: SymbolQuality
     private let loadSegments: [LoadSegment]
     /// Said in the table.
     public var gaps: TableGaps = []
