@@ -16,6 +16,7 @@ struct DebugUnit {
     /// A DIE takes a byte at least; who visits more goes round in circles.
     private var visitsLeft: Int
     private var files: DebugEntry.FileTable?
+    private var directory: [UInt8] = []
     /// By libdw's index: one more than the file's place in the table's, 0 for unknown.
     private var fileIndices: [UInt32?] = []
     /// The calls of this unit by what they say: unrolled loops make many of the same.
@@ -44,6 +45,7 @@ struct DebugUnit {
         guard tag == Int(DW_TAG_compile_unit) || tag == Int(DW_TAG_skeleton_unit) else { return }
         if tag == Int(DW_TAG_skeleton_unit) || entry.has(Int(DW_AT_GNU_dwo_name)) { gaps.insert(.splitUnits) }
         files = entry.fileTable()
+        directory = entry.inheritedText(Int(DW_AT_comp_dir), limit: 4096) ?? []
         fileIndices = [UInt32?](repeating: nil, count: min(files?.count ?? 0, 1 << 20))
         readLines(&entry, into: &builder)
         walk(
@@ -59,21 +61,32 @@ struct DebugUnit {
         ].map { Int($0) })
 
     private func isCode(_ start: UInt64, _ end: UInt64) -> Bool {
-        // The last region that begins at or before the start.
+        guard let region = Self.last(of: code.count, { code[$0].lowerBound <= start }) else { return false }
+        return end <= code[region].upperBound
+    }
+
+    /// The last index for which a condition holds that holds for none behind the first it does not hold for.
+    private static func last(of count: Int, _ holds: (Int) -> Bool) -> Int? {
         var low = 0
-        var high = code.count
+        var high = count
         while low < high {
             let middle = (low + high) / 2
-            if code[middle].lowerBound <= start { low = middle + 1 } else { high = middle }
+            if holds(middle) { low = middle + 1 } else { high = middle }
         }
-        return low > 0 && end <= code[low - 1].upperBound
+        return low > 0 ? low - 1 : nil
     }
 
     // MARK: Lines
 
     private mutating func readLines(_ entry: inout DebugEntry, into builder: inout SymbolTableBuilder) {
         guard let table = entry.lineTable() else { return }
-        let ranges = codeRanges(of: &entry)
+        let ranges = codeRanges(of: &entry).sorted { $0.start < $1.start }
+        func isOfUnit(_ address: UInt64) -> Bool {
+            guard let range = Self.last(of: ranges.count, { ranges[$0].start <= address }) else {
+                return ranges.isEmpty
+            }
+            return address < ranges[range].end
+        }
         libraryBytes += table.count * 56 + fileIndices.count * 128
         lines.reserveCapacity(table.count)
         var last: SourceRows.Line?
@@ -85,8 +98,8 @@ struct DebugUnit {
             guard isCode(row.address, row.address) else { continue }
             // libdw puts a sequence's end before rows of the same address. They are the next sequence's, or an empty last
             // row of this one, which must not go on: then the unit has no code there.
-            if !row.endsSequence, let last, last.endsSequence, last.start == row.address, !ranges.isEmpty,
-                !ranges.contains(where: { $0.start <= row.address && row.address < $0.end })
+            if !row.endsSequence, let last, last.endsSequence, last.start == row.address,
+                !isOfUnit(row.address)
             {
                 continue
             }
@@ -104,13 +117,9 @@ struct DebugUnit {
     private mutating func fileIndex(_ index: Int, _ builder: inout SymbolTableBuilder) -> UInt32 {
         guard let files, index >= 0, index < fileIndices.count else { return 0 }
         if let known = fileIndices[index] { return known }
-        let found = files.path(index).map { builder.index(ofFile: validated($0)) } ?? 0
+        let found = files.path(index).map { builder.index(ofFile: SourcePath.resolved($0, directory: directory)) } ?? 0
         fileIndices[index] = found
         return found
-    }
-
-    private func validated(_ path: [UInt8]) -> [UInt8] {
-        path.allSatisfy { $0 < 0x80 } ? path : Array(String(decoding: path, as: UTF8.self).utf8)
     }
 
     // MARK: Functions
@@ -120,6 +129,8 @@ struct DebugUnit {
         var entry: DebugEntry
         /// The innermost inlined call around it; nil outside of functions' code.
         var call: UInt32?
+        /// Within a function, with code or without: GCC leaves the code of a lambda in its class, and that in the function.
+        var isInFunction: Bool
     }
 
     private mutating func walk(
@@ -127,7 +138,7 @@ struct DebugUnit {
         into builder: inout SymbolTableBuilder, isNamed: (UInt64) -> Bool
     ) {
         guard let first = unit.child() else { return }
-        var levels = [Level(entry: first, call: nil)]
+        var levels = [Level(entry: first, call: nil, isInFunction: false)]
         while var level = levels.popLast() {
             visitsLeft -= 1
             guard visitsLeft > 0 else {
@@ -139,10 +150,10 @@ struct DebugUnit {
                 return
             }
             let inner = visit(
-                &level.entry, call: level.call, typesHoldFunctions: typesHoldFunctions, names: &names, into: &builder,
-                isNamed: isNamed)
+                &level.entry, call: level.call, typesHoldFunctions: typesHoldFunctions || level.isInFunction,
+                names: &names, into: &builder, isNamed: isNamed)
             switch level.entry.sibling() {
-            case .next(let next): levels.append(Level(entry: next, call: level.call))
+            case .next(let next): levels.append(Level(entry: next, call: level.call, isInFunction: level.isInFunction))
             case .none: break
             case .damaged: gaps.insert(.damagedUnits)
             }
@@ -151,7 +162,8 @@ struct DebugUnit {
                     gaps.insert(.damagedUnits)
                     continue
                 }
-                levels.append(Level(entry: child, call: call))
+                let isFunction = UInt32(truncatingIfNeeded: level.entry.tag) == Tag.subprogram
+                levels.append(Level(entry: child, call: call, isInFunction: level.isInFunction || isFunction))
             }
         }
     }
