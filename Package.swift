@@ -106,11 +106,14 @@ let package = Package(
         // Fence: C and the system, safely typed.
         library("CLinux"),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+        .systemLibrary(name: "CElf", providers: [.apt(["libdw-dev"])]),
         .systemLibrary(name: "CDemangle", providers: [.apt(["libiberty-dev"])]),
         .systemLibrary(name: "CDigest", providers: [.apt(["libmd-dev"])]),
         testableLibrary("LinuxSystem", ["CLinux"]),
         library("Digests", ["CDigest"]),
-        library("Compression", ["CZstd"]),
+        library("Compression", ["CZstd", "CZlib", "CLzma"]),
         library("Patterns"),
         .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
@@ -122,7 +125,10 @@ let package = Package(
         library("SymbolTables", ["Profiles", "ByteCoding", "Compression"]),
         library(
             "SymbolSources",
-            ["SymbolTables", "ObjectFiles", "LinuxSystem", "Compression", "CDemangle", "ByteCoding", "Profiles"]),
+            [
+                "SymbolTables", "ObjectFiles", "LinuxSystem", "Compression", "CDemangle", "CElf", "ByteCoding",
+                "Profiles",
+            ]),
         library("Analysis", ["Profiles", "Patterns"]),
         library("Formats", ["Profiles", "Analysis"]),
         library("FlameGraphs", ["Profiles", "Analysis"]),

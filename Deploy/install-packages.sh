@@ -4,11 +4,13 @@
 set -eu
 
 # What the programs link: zstd frames; demanglers of C++, Rust and D; SQLite; Expat for PROJECT_CONFIG.xml;
-# libyaml for the settings.
-build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev libyaml-dev libmd-dev"
+# libyaml for the settings; libdw (elfutils) for DWARF; xz and zlib for compressed parts of object files.
+build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev libyaml-dev libmd-dev libdw-dev liblzma-dev
+    zlib1g-dev"
 # What tests compare with or look through: another profiler, an XML parser, a browser, a C compiler, Python, systemd's
 # checker of units, groff for man pages.
-test="linux-perf libxml2-utils chromium gcc binutils python3 systemd groff"
+test="linux-perf libxml2-utils chromium gcc binutils python3 systemd groff
+    g++ elfutils dwz llvm libc6-dbg"
 
 case "${1:-build}" in
 build) wanted="$build" ;;

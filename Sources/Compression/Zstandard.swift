@@ -30,6 +30,17 @@ public enum Zstandard {
         return try decompressor.decompress(bytes, limit: limit)
     }
 
+    /// Expands frames, one behind the other, into `target`, which they must fill exactly.
+    public static func decompress(
+        _ bytes: RawSpan, into target: UnsafeMutableRawBufferPointer
+    ) throws(CompressionError) {
+        let result = unsafe bytes.withUnsafeBytes { source in
+            unsafe ZSTD_decompress(target.baseAddress, target.count, source.baseAddress, source.count)
+        }
+        guard ZSTD_isError(result) == 0 else { throw .malformed(reason(result)) }
+        guard result == target.count else { throw .malformed("its size is not the one that it states") }
+    }
+
     /// libzstd's name of an error, for messages.
     static func reason(_ code: Int) -> String {
         unsafe String(cString: ZSTD_getErrorName(code))

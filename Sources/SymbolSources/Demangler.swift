@@ -1,5 +1,6 @@
 internal import CDemangle
 internal import Glibc
+import SymbolTables
 
 /// Mangled names of C++, Rust, D and Swift into what the programmer wrote, in the full form.
 ///
@@ -21,7 +22,9 @@ public struct Demangler {
     /// left out; a name that no demangler knows is returned as it is. Control characters stay: outputs escape them.
     public mutating func demangle(_ name: ArraySlice<UInt8>) -> [UInt8] {
         let plain = withoutVersion(name)
-        guard plain.count <= Self.maximumMangledBytes, let scheme = Scheme(plain) else { return bounded(plain) }
+        guard plain.count <= Self.maximumMangledBytes, let scheme = Scheme(plain) else {
+            return bounded(withMarkedClones(plain)[...])
+        }
         mangled.removeAll(keepingCapacity: true)
         for byte in plain { mangled.append(CChar(bitPattern: byte)) }
         mangled.append(0)
@@ -110,6 +113,18 @@ public struct Demangler {
     private func withoutVersion(_ name: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         guard let mark = name.firstIndex(of: UInt8(ascii: "@")), mark > name.startIndex else { return name }
         return name[..<mark]
+    }
+
+    /// `f.constprop.0` as demanglers write it of mangled names: `f [clone .constprop.0]`.
+    private func withMarkedClones(_ name: ArraySlice<UInt8>) -> [UInt8] {
+        let starts = CloneSuffix.starts(in: name)
+        guard let first = starts.first else { return Array(name) }
+        var marked = Array(name[..<first])
+        for (index, start) in starts.enumerated() {
+            let end = index + 1 < starts.count ? starts[index + 1] : name.endIndex
+            marked += Array(" [clone ".utf8) + name[start..<end] + [UInt8(ascii: "]")]
+        }
+        return marked
     }
 
     /// Valid UTF-8 within the limit.

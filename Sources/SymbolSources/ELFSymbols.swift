@@ -15,8 +15,19 @@ public enum ELFSymbols {
     public static func table(
         of file: ObjectFile, from source: some ObjectSource
     ) throws(ObjectFileError) -> SymbolTable {
-        var tables: [FunctionSymbols] = []
-        var quality = SymbolQuality.none
+        var limits = ModuleTable.Limits()
+        limits.readsDebugInformation = false
+        return try ModuleTable.build(
+            file, from: source, debug: ObjectBytes?.none, alternate: ObjectBytes?.none, limits: limits)
+    }
+}
+
+/// The functions in the symbol tables of one or several files of the same module.
+struct ELFFunctions {
+    private(set) var quality = SymbolQuality.none
+    private var tables: [FunctionSymbols] = []
+
+    mutating func add(_ file: ObjectFile, from source: some ObjectSource) throws(ObjectFileError) {
         for which in [ObjectFile.SymbolSection.symbols, .dynamicSymbols] {
             guard let functions = try file.functionSymbols(which, from: source), !functions.symbols.isEmpty else {
                 continue
@@ -24,25 +35,32 @@ public enum ELFSymbols {
             tables.append(functions)
             quality = max(quality, which == .symbols ? .symbols : .dynamicSymbols)
         }
-        var builder = SymbolTableBuilder(quality: quality, loadSegments: file.loadSegments)
-        var demangler = Demangler()
-        for range in disjointRanges(of: chosenFunctions(tables)) {
-            let mangled = tables[range.function.table].nameBytes(
-                range.function.symbol, limit: Demangler.maximumMangledBytes + 1)
-            guard let name = builder.index(ofName: demangler.demangle(mangled)),
-                builder.add(range.start, range.end, name: name)
-            else {
-                let limits = SymbolTable.Limits()
-                throw .overLimit(
-                    what: "bytes of function names", value: UInt64(limits.nameBytes), limit: UInt64(limits.nameBytes))
+    }
+
+    /// Ranges that ascend and do not overlap, of the functions that name them.
+    struct Ranges {
+        fileprivate(set) var all: [FunctionRange]
+
+        func contains(_ address: UInt64) -> Bool {
+            var low = 0
+            var high = all.count
+            while low < high {
+                let middle = (low + high) / 2
+                if all[middle].start <= address { low = middle + 1 } else { high = middle }
             }
+            return low > 0 && address < all[low - 1].end
         }
-        return builder.finish()
+    }
+
+    func ranges() -> Ranges { Ranges(all: disjointRanges(of: chosenFunctions(tables))) }
+
+    func mangledName(_ range: FunctionRange) -> ArraySlice<UInt8> {
+        tables[range.function.table].nameBytes(range.function.symbol, limit: Demangler.maximumMangledBytes + 1)
     }
 }
 
 /// A function that names its start address.
-private struct Function {
+struct Function {
     var symbol: FunctionSymbols.Symbol
     /// Exclusive.
     var end: UInt64
@@ -131,7 +149,7 @@ private func disjointRanges(of functions: [Function]) -> [FunctionRange] {
     return ranges
 }
 
-private struct FunctionRange {
+struct FunctionRange {
     var start: UInt64
     var end: UInt64
     var function: Function

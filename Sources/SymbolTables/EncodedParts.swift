@@ -4,7 +4,7 @@ import Profiles
 
 /// The parts of an encoded symbol table, told apart but not yet understood; `SymbolTable+Coding.swift` has the format.
 struct EncodedParts {
-    private var bodies: [UInt64: [UInt8]] = [:]
+    private(set) var bodies: [UInt64: [UInt8]] = [:]
     /// Later versions may add some; what has more is not a table.
     private static let maximumParts = 64
 
@@ -48,7 +48,7 @@ struct EncodedParts {
         var reader = unsafe ByteReader(body.span.bytes)
         do throws(ByteCodingError) {
             // Unknown qualities are of a later version and better than none.
-            let quality = SymbolQuality(rawValue: try reader.readUInt8()) ?? .debugInfo
+            let quality = SymbolQuality(rawValue: try reader.readUInt8()) ?? .debugInformation
             let count = try Self.count(&reader, limit: limits.segments)
             var segments: [LoadSegment] = []
             for _ in 0..<count {
@@ -67,29 +67,38 @@ struct EncodedParts {
         }
     }
 
-    func names(limits: SymbolTable.Limits) throws(SymbolTableError) -> (ends: [UInt32], pool: [UInt8]) {
-        let body = bodies[2] ?? []
+    func names(limits: SymbolTable.Limits) throws(SymbolTableError) -> StringPool {
+        try strings(2, maximumCount: limits.names, maximumBytes: limits.nameBytes)
+    }
+
+    func files(limits: SymbolTable.Limits) throws(SymbolTableError) -> StringPool {
+        try strings(4, maximumCount: limits.files, maximumBytes: limits.nameBytes)
+    }
+
+    private func strings(
+        _ tag: UInt64, maximumCount: Int, maximumBytes: Int
+    ) throws(SymbolTableError) -> StringPool {
+        guard let body = bodies[tag] else { return StringPool() }
         var reader = unsafe ByteReader(body.span.bytes)
-        var ends: [UInt32] = []
-        var pool: [UInt8] = []
+        var pool = StringPool()
         do throws(ByteCodingError) {
-            let count = try Self.count(&reader, limit: limits.names)
-            ends.reserveCapacity(count)
+            let count = try Self.count(&reader, limit: maximumCount)
+            pool.ends.reserveCapacity(count)
             var end = 0
             for _ in 0..<count {
                 let start = reader.offset
                 let length = try reader.readVarint()
-                guard length <= UInt64(limits.nameBytes - end) else {
-                    throw ByteCodingError.lengthOverLimit(offset: start, length: length, limit: limits.nameBytes - end)
+                guard length <= UInt64(maximumBytes - end) else {
+                    throw ByteCodingError.lengthOverLimit(offset: start, length: length, limit: maximumBytes - end)
                 }
                 end += Int(length)
-                ends.append(UInt32(end))
+                pool.ends.append(UInt32(end))
             }
-            pool = try reader.readBytes(end)
+            pool.bytes = try reader.readBytes(end)
         } catch {
             throw .unreadable(error)
         }
-        return (ends, pool)
+        return pool
     }
 
     func ranges(
@@ -134,7 +143,7 @@ struct EncodedParts {
     }
 
     /// A count of things that take at least one byte each, so that a short table can't reserve much memory.
-    private static func count(_ reader: inout ByteReader, limit: Int) throws(ByteCodingError) -> Int {
+    static func count(_ reader: inout ByteReader, limit: Int) throws(ByteCodingError) -> Int {
         let start = reader.offset
         let count = try reader.readVarint()
         let most = min(limit, reader.remaining)

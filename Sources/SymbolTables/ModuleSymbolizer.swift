@@ -3,15 +3,25 @@ public import Profiles
 /// Names native frames by the symbol tables of their modules.
 public struct ModuleSymbolizer: Symbolizer, Sendable {
     private let tables: [ModuleIdentity: SymbolTable]
+    private let form: SymbolNames.Form
 
-    public init(tables: [ModuleIdentity: SymbolTable]) {
+    public init(tables: [ModuleIdentity: SymbolTable], names form: SymbolNames.Form = .full) {
         self.tables = tables
+        self.form = form
     }
 
-    /// The function at `address`; empty where the module has no table, or the table no function there.
+    /// The function at `address` and what is inlined into it there, the outermost first; empty where the module has no
+    /// table, or the table no function there.
     public func frames(at address: UInt64, in module: Module) -> [NamedFrame] {
-        guard module.identity.kind != .name, let match = tables[module.identity]?.lookUp(address) else { return [] }
-        return [NamedFrame(kind: .native, name: match.name, module: fileName(of: module.name))]
+        guard module.identity.kind != .name, let table = tables[module.identity] else { return [] }
+        let frames = table.frames(at: address)
+        guard !frames.isEmpty else { return [] }
+        let file = fileName(of: module.name)
+        return frames.reversed().map { frame in
+            NamedFrame(
+                kind: frame.isInlined ? .inlined : .native, name: SymbolNames.name(frame.name, in: form), module: file,
+                file: frame.file, line: frame.line)
+        }
     }
 }
 

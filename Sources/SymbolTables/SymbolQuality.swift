@@ -7,7 +7,7 @@ public enum SymbolQuality: UInt8, Comparable, Sendable, CustomStringConvertible 
     /// All functions (`.symtab`).
     case symbols = 2
     /// Functions, files, lines and inlined frames (DWARF).
-    case debugInfo = 3
+    case debugInformation = 3
 
     public static func < (left: SymbolQuality, right: SymbolQuality) -> Bool { left.rawValue < right.rawValue }
 
@@ -16,7 +16,7 @@ public enum SymbolQuality: UInt8, Comparable, Sendable, CustomStringConvertible 
         case .none: "none"
         case .dynamicSymbols: "dynamic symbols"
         case .symbols: "symbols"
-        case .debugInfo: "debug info"
+        case .debugInformation: "debug information"
         }
     }
 }

@@ -7,13 +7,20 @@ import Profiles
 //   "PFSY"  u16 version  u32 CRC-32C of all that follows  varint expanded size  one zstd frame
 //
 // The frame expands to parts, each varint tag, varint length, body; a reader skips tags that it does not know, so that
-// files, lines and inlined frames can be added as further parts without a new version. Columns lie together, since
-// equal things beside each other compress better:
+// parts can be added without a new version: 4 to 7 came later. Columns lie together, since equal things beside each
+// other compress better:
 //
 //   1 facts   u8 quality, varint count of segments, for each: varint file offset, size, address, u8 executable
 //   2 names   varint count, varint length of each, then their UTF-8
 //   3 ranges  varint count, for each the gap from the range before, for each the length, for each the name's index less
 //             the one before (zigzag)
+//   4 files   as names
+//   5 calls   varint count, for each its index less its parent's, or 0 where it has none, for each the name's index,
+//             for each the file of the call, for each its line; these three less the one before (zigzag). A file is one
+//             more than its index, 0 where unknown
+//   6 rows    varint count, then four columns, each varint length, body: for each row its start less the one before,
+//             its call (one more than the index, 0 for none), its file, its line; these three less the one before (zigzag)
+//   7 gaps    varint, the bits of `TableGaps`
 extension SymbolTable {
     public static let version: UInt16 = 1
 
@@ -23,6 +30,9 @@ extension SymbolTable {
         public var names = 1 << 22
         public var nameBytes = 1 << 28
         public var segments = 1 << 12
+        public var files = 1 << 20
+        public var calls = 1 << 24
+        public var lines = 1 << 26
         /// Of the frame, expanded.
         public var expandedBytes = 1 << 29
 
@@ -33,10 +43,21 @@ extension SymbolTable {
 
     /// Compressed, self-checking bytes that `init(decoding:)` reads. `level` is zstd's.
     public func encoded(level: Int32 = 6) throws(SymbolTableError) -> [UInt8] {
-        var parts = ByteWriter(reserving: namePool.count + starts.count * 6)
-        for (tag, body) in [(1, encodedFacts()), (2, encodedNames()), (3, encodedRanges())] as [(UInt64, [UInt8])] {
+        var parts = ByteWriter(reserving: names.bytes.count + starts.count * 6 + rows.count * 6 + calls.count * 8)
+        func write(_ tag: UInt64, _ body: [UInt8]) {
             parts.writeVarint(tag)
             parts.writePrefixedBytes(body)
+        }
+        write(1, encodedFacts())
+        write(2, encoded(names))
+        write(3, encodedRanges())
+        if files.count > 0 { write(4, encoded(files)) }
+        if !calls.isEmpty { write(5, encodedCalls()) }
+        if rows.count > 0 { write(6, encodedRows()) }
+        if !gaps.isEmpty {
+            var body = ByteWriter()
+            body.writeVarint(gaps.rawValue)
+            write(7, body.bytes)
         }
         let frame: [UInt8]
         do { frame = try Zstandard.compress(parts.bytes, level: level) } catch { throw .compression(error) }
@@ -64,15 +85,15 @@ extension SymbolTable {
         return writer.bytes
     }
 
-    private func encodedNames() -> [UInt8] {
-        var writer = ByteWriter(reserving: namePool.count + nameEnds.count * 2)
-        writer.writeVarint(UInt64(nameEnds.count))
+    private func encoded(_ strings: StringPool) -> [UInt8] {
+        var writer = ByteWriter(reserving: strings.bytes.count + strings.count * 2)
+        writer.writeVarint(UInt64(strings.count))
         var start: UInt32 = 0
-        for end in nameEnds {
+        for end in strings.ends {
             writer.writeVarint(UInt64(end - start))
             start = end
         }
-        writer.write(namePool)
+        writer.write(strings.bytes)
         return writer.bytes
     }
 
@@ -93,14 +114,62 @@ extension SymbolTable {
         return writer.bytes
     }
 
+    private func encodedCalls() -> [UInt8] {
+        var writer = ByteWriter(reserving: calls.count * 8)
+        writer.writeVarint(UInt64(calls.count))
+        for index in calls.indices {
+            let parent = Int(calls[index].parent)
+            writer.writeVarint(UInt64(parent == 0 ? 0 : index + 1 - parent))
+        }
+        for field in [\.name, \.file, \.line] as [KeyPath<InlinedCall, UInt32> & Sendable] {
+            var before: Int64 = 0
+            for call in calls {
+                let value = Int64(call[keyPath: field])
+                writer.writeSignedVarint(value - before)
+                before = value
+            }
+        }
+        return writer.bytes
+    }
+
+    private func encodedRows() -> [UInt8] {
+        var starts = ByteWriter(reserving: rows.count)
+        var calls = ByteWriter(reserving: rows.count)
+        var files = ByteWriter(reserving: rows.count)
+        var lines = ByteWriter(reserving: rows.count)
+        var before = LineRows.Row(start: 0)
+        rows.forEach { row in
+            starts.writeVarint(row.start - before.start)
+            calls.writeSignedVarint(Int64(row.inlined) - Int64(before.inlined))
+            files.writeSignedVarint(Int64(row.file) - Int64(before.file))
+            lines.writeSignedVarint(Int64(row.line) - Int64(before.line))
+            before = row
+        }
+        let columns = [starts.bytes, calls.bytes, files.bytes, lines.bytes]
+        var writer = ByteWriter(reserving: columns.reduce(32) { $0 + $1.count })
+        writer.writeVarint(UInt64(rows.count))
+        for column in columns { writer.writePrefixedBytes(column) }
+        return writer.bytes
+    }
+
+    /// The same table without files, lines and inlined calls, which says so: for when it is too large with them.
+    public func withoutLines() -> SymbolTable {
+        SymbolTable(
+            quality: min(quality, .symbols), loadSegments: loadSegments, gaps: gaps.union(.linesTooLarge),
+            starts: starts, ends: ends, nameIndices: nameIndices, names: names)
+    }
+
     /// Reads what `encoded` wrote, from bytes that nobody vouches for.
     public init(decoding bytes: [UInt8], limits: Limits = Limits()) throws(SymbolTableError) {
         let parts = try EncodedParts(bytes, limits: limits)
         let facts = try parts.facts(limits: limits)
-        let (nameEnds, namePool) = try parts.names(limits: limits)
-        let ranges = try parts.ranges(limits: limits, nameCount: nameEnds.count)
+        let names = try parts.names(limits: limits)
+        let ranges = try parts.ranges(limits: limits, nameCount: names.count)
+        let files = try parts.files(limits: limits)
+        let calls = try parts.calls(limits: limits, nameCount: names.count, fileCount: files.count)
+        let rows = try parts.rows(limits: limits, callCount: calls.count, fileCount: files.count)
         self.init(
-            quality: facts.quality, loadSegments: facts.segments, starts: ranges.starts, ends: ranges.ends,
-            nameIndices: ranges.nameIndices, nameEnds: nameEnds, namePool: namePool)
+            quality: facts.quality, loadSegments: facts.segments, gaps: try parts.gaps(), starts: ranges.starts,
+            ends: ranges.ends, nameIndices: ranges.nameIndices, names: names, files: files, calls: calls, rows: rows)
     }
 }

@@ -1,12 +1,16 @@
 public import Profiles
 
-/// The functions of one module: looks up an address of the file's own address space.
+/// The functions of one module, with lines and inlined calls where the source knew them: looks up an address of the
+/// file's own address space.
 ///
 /// Flat and sorted: ranges that never overlap, each with the index of its name, and all names in one pool. A look-up is
-/// one binary search. The encoded form is in `SymbolTable+Coding.swift`.
+/// one binary search, for lines (`SourceFrame.swift`) a second one. The encoded form is in `SymbolTable+Coding.swift`.
 public struct SymbolTable: Sendable {
     public let quality: SymbolQuality
     public let loadSegments: [LoadSegment]
+
+    /// What could have been here and is not.
+    public let gaps: TableGaps
 
     /// Ascending; the three columns are of equal length.
     let starts: [UInt64]
@@ -14,10 +18,11 @@ public struct SymbolTable: Sendable {
     let ends: [UInt64]
     /// Index of each range's name.
     let nameIndices: [UInt32]
-    /// Where each name ends in the pool; it begins where the one before ends.
-    let nameEnds: [UInt32]
-    /// UTF-8.
-    let namePool: [UInt8]
+    let names: StringPool
+    let files: StringPool
+    /// A call comes behind those around it.
+    let calls: [InlinedCall]
+    let rows: LineRows
 
     /// What is known of an address.
     public struct Match: Hashable, Sendable {
@@ -29,9 +34,15 @@ public struct SymbolTable: Sendable {
 
     /// Number of address ranges: one for each function, more where others lie inside it.
     public var rangeCount: Int { starts.count }
-    public var nameCount: Int { nameEnds.count }
+    public var nameCount: Int { names.count }
+    /// Number of source files, of places where a function is inlined, and of rows of the line table.
+    public var fileCount: Int { files.count }
+    public var inlinedCallCount: Int { calls.count }
+    public var lineCount: Int { rows.count }
     /// Bytes that the table takes in memory.
-    public var memoryBytes: Int { starts.count * 20 + nameEnds.count * 4 + namePool.count }
+    public var memoryBytes: Int {
+        starts.count * 20 + names.memoryBytes + files.memoryBytes + calls.count * 16 + rows.memoryBytes
+    }
 
     /// The function at `address`; nil where there is none. Binary search, and the cost of making a string.
     public func lookUp(_ address: UInt64) -> Match? {
@@ -47,8 +58,7 @@ public struct SymbolTable: Sendable {
 
     /// The name of an index that `nameIndex(at:)` gave.
     public func name(_ index: Int) -> String {
-        let start = index == 0 ? 0 : Int(nameEnds[index - 1])
-        return String(decoding: namePool[start..<Int(nameEnds[index])], as: UTF8.self)
+        names.string(index)
     }
 
     func rangeIndex(at address: UInt64) -> Int? {
@@ -64,15 +74,19 @@ public struct SymbolTable: Sendable {
     }
 
     init(
-        quality: SymbolQuality, loadSegments: [LoadSegment], starts: [UInt64], ends: [UInt64], nameIndices: [UInt32],
-        nameEnds: [UInt32], namePool: [UInt8]
+        quality: SymbolQuality, loadSegments: [LoadSegment], gaps: TableGaps = [], starts: [UInt64], ends: [UInt64],
+        nameIndices: [UInt32], names: StringPool, files: StringPool = StringPool(), calls: [InlinedCall] = [],
+        rows: LineRows = LineRows()
     ) {
         self.quality = quality
         self.loadSegments = loadSegments
+        self.gaps = gaps
         self.starts = starts
         self.ends = ends
         self.nameIndices = nameIndices
-        self.nameEnds = nameEnds
-        self.namePool = namePool
+        self.names = names
+        self.files = files
+        self.calls = calls
+        self.rows = rows
     }
 }

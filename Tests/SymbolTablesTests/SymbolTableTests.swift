@@ -1,6 +1,5 @@
 import ByteCoding
 import Compression
-import Glibc
 import Profiles
 import SymbolTables
 import Testing
@@ -67,9 +66,7 @@ private let small = table([(10, 20, "a"), (20, 25, "b::c(int)"), (100, 101, "d")
     }
 
     @Test func `random tables answer as a list of their functions does`() throws {
-        let seed =
-            unsafe getenv("TEST_SEED").flatMap { unsafe UInt64(String(cString: $0)) } ?? UInt64.random(in: 0 ... .max)
-        print("TEST_SEED=\(seed)")
+        let seed = testSeed()
         var generator = SplitMix64(state: seed)
         for _ in 0..<20 {
             var functions: [(UInt64, UInt64, String)] = []
@@ -175,17 +172,4 @@ private func encoded(_ parts: [UInt8]) throws -> [UInt8] {
     writer.write(CRC32C.checksum(checked))
     writer.write(checked)
     return writer.bytes
-}
-
-/// Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014.
-private struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
-    }
 }

@@ -55,11 +55,19 @@ struct HelperConnection: ~Copyable {
 
     /// Asks for one file. After an error that `endsHelper` the connection is of no further use.
     mutating func ask(
-        _ kind: HelperMessage.Kind, file: Int32, timeLimit: Duration
+        _ kind: HelperMessage.Kind, file: Int32, debug: Int32 = -1, alternate: Int32 = -1, timeLimit: Duration
     ) throws(ObjectReaderFailure) -> HelperAnswer {
         requests += 1
         let deadline = ContinuousClock.now + timeLimit
         do {
+            if debug >= 0 {
+                try HelperMessage(kind: .debugFile, request: requests)
+                    .send(over: channel, descriptor: debug, before: deadline)
+            }
+            if alternate >= 0 {
+                try HelperMessage(kind: .alternateFile, request: requests)
+                    .send(over: channel, descriptor: alternate, before: deadline)
+            }
             try HelperMessage(kind: kind, request: requests).send(over: channel, descriptor: file, before: deadline)
         } catch {
             throw error.code == ETIMEDOUT ? .tookTooLong(timeLimit) : .helperDied(process.end())

@@ -16,6 +16,14 @@ struct HelperMessage: Equatable {
         case identify = 2
         /// Parent → helper: a symbol table is wanted; helper → parent: here it is, encoded.
         case symbolTable = 3
+        /// Parent → helper, without an answer: the debug file for the request that follows, which takes it.
+        case debugFile = 8
+        /// As `debugFile`, for the file that dwz shares among several.
+        case alternateFile = 9
+        /// Parent → helper: where the file's debug information is, is wanted; helper → parent: what the file says.
+        case debugLinks = 10
+        /// As `symbolTable`, without reading debug information: for files over which that failed.
+        case functionTable = 11
         /// Helper → parent: the file could not be read; the body is the reason in UTF-8.
         case failed = 4
         /// Parent → helper: the sections for unwinding are wanted; helper → parent: they lie in the sealed memory whose
@@ -32,9 +40,10 @@ struct HelperMessage: Equatable {
     /// Longest body of each kind. 64 MiB of symbol table are 20 times that of swift-frontend.
     static func maximumBody(_ kind: Kind) -> Int {
         switch kind {
-        case .ready: 0
+        case .ready, .debugFile, .alternateFile: 0
         case .identify: 1 << 20
-        case .symbolTable: 1 << 26
+        case .symbolTable, .functionTable: 1 << 26
+        case .debugLinks: 1 << 20
         case .failed: 1 << 12
         case .unwindSections: 1
         }

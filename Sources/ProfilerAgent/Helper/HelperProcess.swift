@@ -26,21 +26,29 @@ public func runHelper(socket: Int32 = ChildProcess.inheritedDescriptor) -> Never
     }
     do {
         try HelperMessage(kind: .ready, request: 0).send(over: channel, before: nil)
+        var attached = DebugDescriptors()
         while let received = try HelperMessage.receive(over: channel, before: nil) {
+            let kind = received.message.kind
+            if kind == .debugFile || kind == .alternateFile {
+                let descriptor = received.takeDescriptor()
+                if kind == .debugFile { attached.debug = descriptor } else { attached.alternate = descriptor }
+                continue
+            }
             var answer = HelperMessage(kind: .failed, request: received.message.request)
             // Closed once it is on its way.
             var memory = OwnedDescriptor(-1)
             do throws(HelperFailure) {
-                if received.message.kind == .unwindSections {
+                if kind == .unwindSections {
                     memory = try unwindMemory(received.descriptor.rawValue)
                     answer.body = [0]
                 } else {
-                    answer.body = try answerBody(received.message.kind, received.descriptor.rawValue)
+                    answer.body = try answerBody(kind, received.descriptor.rawValue, attached)
                 }
                 answer.kind = received.message.kind
             } catch {
                 answer.body = Array(error.description.utf8.prefix(HelperMessage.maximumBody(.failed)))
             }
+            attached = DebugDescriptors()
             try answer.send(over: channel, descriptor: memory.rawValue >= 0 ? memory.rawValue : nil, before: nil)
         }
     } catch {
@@ -50,7 +58,8 @@ public func runHelper(socket: Int32 = ChildProcess.inheritedDescriptor) -> Never
     exit(0)
 }
 
-/// 2 GiB of addresses: the table of swift-frontend (210 MB, 240,000 functions) takes 172 MB. 15 minutes of CPU: the parent ends a request
+/// 2 GiB of addresses: the table of swift-frontend (210 MB, 240,000 functions) takes 172 MB; debug sections of 1 GiB at
+/// most are read. 15 minutes of CPU: the parent ends a request
 /// long before, so this only bounds what outlives its parent.
 private let helperLimits = Sandbox.Limits(
     addressSpaceBytes: 2 << 30, processorSeconds: 900, descriptors: 16,
@@ -96,19 +105,33 @@ private func unwindMemory(_ file: Int32) throws(HelperFailure) -> OwnedDescripto
     do { return try SealedMemory.file(bytes) } catch { throw .memory(error) }
 }
 
-private func answerBody(_ kind: HelperMessage.Kind, _ file: Int32) throws(HelperFailure) -> [UInt8] {
+private func answerBody(
+    _ kind: HelperMessage.Kind, _ file: Int32, _ attached: borrowing DebugDescriptors
+) throws(HelperFailure) -> [UInt8] {
     let (object, source) = try open(file)
     switch kind {
     case .identify:
         return ModuleFacts(identity: object.identity, loadSegments: object.loadSegments).encoded()
-    case .symbolTable:
+    case .symbolTable, .functionTable:
+        var limits = ModuleTable.Limits()
+        limits.readsDebugInformation = kind == .symbolTable
+        limits.encodedBytes = HelperMessage.maximumBody(.symbolTable)
         let table: SymbolTable
-        do { table = try ELFSymbols.table(of: object, from: source) } catch { throw .object(error) }
+        do {
+            // What is no regular file is as good as none: the table is then as good as the object alone makes it.
+            table = try ModuleTable.build(
+                object, from: source, debug: try? DescriptorSource(attached.debug.rawValue),
+                alternate: try? DescriptorSource(attached.alternate.rawValue), limits: limits)
+        } catch {
+            throw .object(error)
+        }
         let bytes: [UInt8]
-        do { bytes = try table.encoded() } catch { throw .table(error) }
+        do { bytes = try ModuleTable.encode(table, limits: limits) } catch { throw .table(error) }
         guard bytes.count <= HelperMessage.maximumBody(.symbolTable) else { throw .tableTooLarge(bytes: bytes.count) }
         return bytes
-    case .ready, .failed, .unwindSections:
+    case .debugLinks:
+        return LinkedModule(identity: object.identity, links: DebugLinks(object, from: source)).encoded()
+    case .ready, .failed, .unwindSections, .debugFile, .alternateFile:
         throw .notARequest
     }
 }

@@ -72,7 +72,7 @@ public final class ObjectReader: Sendable {
 
     /// Identity and load segments of an object file. A descriptor to read a regular file; its position is not used.
     public func identify(_ file: borrowing OwnedDescriptor) async -> Result<ModuleFacts, ObjectReaderFailure> {
-        switch await ask(.identify, file.rawValue) {
+        switch await ask(.identify, Files(object: file.rawValue)) {
         case .success(let answer):
             guard let facts = ModuleFacts(decoding: answer.body) else {
                 counts.withLock { $0.failures += 1 }
@@ -87,32 +87,67 @@ public final class ObjectReader: Sendable {
     /// The encoded symbol table of an object file, as bytes that nobody has vouched for: `SymbolTable(decoding:)` checks
     /// them.
     public func symbolTable(_ file: borrowing OwnedDescriptor) async -> Result<[UInt8], ObjectReaderFailure> {
-        await ask(.symbolTable, file.rawValue).map(\.body)
+        await symbolTable(file, with: DebugDescriptors())
+    }
+
+    /// As `symbolTable(_:)`, from the debug files as well, where they belong to the object file. A file over whose debug
+    /// information the helper dies or takes too long gives a table of its symbols alone.
+    public func symbolTable(
+        _ file: borrowing OwnedDescriptor, with debugFiles: borrowing DebugDescriptors
+    ) async -> Result<[UInt8], ObjectReaderFailure> {
+        let files = Files(
+            object: file.rawValue, debug: debugFiles.debug.rawValue, alternate: debugFiles.alternate.rawValue)
+        switch await ask(.symbolTable, files) {
+        case .failure(.helperDied), .failure(.tookTooLong):
+            return await ask(.functionTable, files).map(\.body)
+        case let answer: return answer.map(\.body)
+        }
+    }
+
+    /// Where an object file says that its debug information is; for `DebugFileSearch`.
+    public func debugLinks(_ file: borrowing OwnedDescriptor) async -> Result<LinkedModule, ObjectReaderFailure> {
+        switch await ask(.debugLinks, Files(object: file.rawValue)) {
+        case .success(let answer):
+            guard let module = LinkedModule(decoding: answer.body) else {
+                counts.withLock { $0.failures += 1 }
+                return .failure(.malformedAnswer("links that can't be read"))
+            }
+            return .success(module)
+        case .failure(let failure):
+            return .failure(failure)
+        }
     }
 
     /// The sections for unwinding of an object file, in sealed memory, as bytes that nobody has vouched for:
     /// `UnwindTable` checks them.
     public func unwindSections(_ file: borrowing OwnedDescriptor) async -> Result<SealedMemory, ObjectReaderFailure> {
-        await ask(.unwindSections, file.rawValue).flatMap { answer in
+        await ask(.unwindSections, Files(object: file.rawValue)).flatMap { answer in
             answer.memory.map { .success($0) } ?? .failure(.malformedAnswer("no memory"))
         }
     }
 
-    /// The caller's descriptor stays open while it awaits this, since it only lends it.
-    private func ask(_ kind: HelperMessage.Kind, _ file: Int32) async -> Result<HelperAnswer, ObjectReaderFailure> {
+    /// The caller's descriptors.
+    private struct Files {
+        var object: Int32
+        var debug: Int32 = -1
+        var alternate: Int32 = -1
+    }
+
+    /// The caller's descriptors stay open while it awaits this, since it only lends them.
+    private func ask(_ kind: HelperMessage.Kind, _ files: Files) async -> Result<HelperAnswer, ObjectReaderFailure> {
         let before = waiting.wrappingAdd(1, ordering: .relaxed).oldValue
         defer { waiting.wrappingSubtract(1, ordering: .relaxed) }
         guard before < options.waitingRequests else {
             return .failure(.tooManyRequests(limit: options.waitingRequests))
         }
         return await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: self.perform(kind, file)) }
+            queue.async { continuation.resume(returning: self.perform(kind, files)) }
         }
     }
 
-    private func perform(_ kind: HelperMessage.Kind, _ file: Int32) -> Result<HelperAnswer, ObjectReaderFailure> {
+    private func perform(_ kind: HelperMessage.Kind, _ files: Files) -> Result<HelperAnswer, ObjectReaderFailure> {
         let result = state.withLock { state in
-            let result = answer(kind, file, &state)
+            let result = answer(kind, files, &state)
             state.turn += 1
             endWhenIdle(after: state.turn)
             return result
@@ -125,16 +160,20 @@ public final class ObjectReader: Sendable {
     }
 
     private func answer(
-        _ kind: HelperMessage.Kind, _ file: Int32, _ state: inout State
+        _ kind: HelperMessage.Kind, _ files: Files, _ state: inout State
     ) -> Result<HelperAnswer, ObjectReaderFailure> {
         // What is no regular file has no size; the helper says so.
-        if let size = try? FileBytes.size(file), size > UInt64(options.fileBytes) {
+        if let size = try? FileBytes.size(files.object), size > UInt64(options.fileBytes) {
             return .failure(
                 .notReadable("bytes of the file: \(size) is over the limit of \(options.fileBytes)"))
         }
         do throws(ObjectReaderFailure) {
             if state.connection == nil { try start(&state) }
-            guard let answer = try state.connection?.ask(kind, file: file, timeLimit: options.timeLimit) else {
+            guard
+                let answer = try state.connection?.ask(
+                    kind, file: files.object, debug: files.debug, alternate: files.alternate,
+                    timeLimit: options.timeLimit)
+            else {
                 return .failure(.malformedAnswer("nothing"))
             }
             state.failuresInARow = 0

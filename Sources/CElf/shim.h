@@ -1,0 +1,5 @@
+// DWARF and ELF by elfutils: libdw and libelf.
+#pragma once
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <libelf.h>

@@ -1,0 +1,22 @@
+import Glibc
+
+/// The seed of a randomised test, printed, and taken from the environment where it is there.
+func testSeed() -> UInt64 {
+    let seed =
+        unsafe getenv("TEST_SEED").flatMap { unsafe UInt64(String(cString: $0)) } ?? UInt64.random(in: 0 ... .max)
+    print("TEST_SEED=\(seed)")
+    return seed
+}
+
+/// Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014.
+struct SplitMix64: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ mixed >> 31
+    }
+}
