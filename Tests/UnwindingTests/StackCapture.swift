@@ -48,7 +48,7 @@ struct StackCapture {
             return found
         def capture(limit):
             frame = gdb.newest_frame()
-            print("capture")
+            print("\ncapture")
             values = [int(frame.read_register(name)) & 0xFFFFFFFFFFFFFFFF for name in NAMES]
             for number, value in enumerate(values):
                 print("reg %d %x" % (number, value))
