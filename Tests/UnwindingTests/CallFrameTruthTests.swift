@@ -21,7 +21,15 @@ private struct FrameTable {
         var common: String?
         var names: [String] = []
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            let words = line.split(separator: " ").map(String.init)
+            // A register is printed twice: "r9 (r9)"; the second is its name.
+            var words: [String] = []
+            for word in line.split(separator: " ").map(String.init) {
+                guard word.hasPrefix("("), !words.isEmpty, word.hasSuffix(")") else {
+                    words.append(word)
+                    continue
+                }
+                words[words.count - 1] = String(word.dropFirst().dropLast())
+            }
             if words.count > 3, words[3] == "CIE" {
                 common = words[0]
                 commons[words[0]] = []
