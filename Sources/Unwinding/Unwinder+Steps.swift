@@ -88,13 +88,14 @@ extension Unwinder {
         return programCounter == 0 ? .whole : nil
     }
 
-    /// Frames lie above each other. A leaf of aarch64 may take no stack at all; a signal may come from another stack.
+    /// Frames lie above each other. A leaf may take no stack at all (aarch64; glibc's vfork, whose return address is in a
+    /// register); a signal may come from another stack.
     @inline(__always)
     func checkGrowth(
         from stackPointer: UInt64, to next: UInt64, _ state: borrowing StackState, isSignal: Bool
     ) throws(StepFailure) {
         if next > stackPointer || isSignal { return }
-        if next == stackPointer, architecture == .aarch64, !state.isReturnAddress { return }
+        if next == stackPointer, !state.isReturnAddress { return }
         throw .broken(.stackNotGrowing)
     }
 

@@ -46,7 +46,7 @@ private let hasTools = output(of: "gdb --version 2>/dev/null; gcc --version 2>/d
             sweep(\(program.steps), 65536)
             finish()
             """)
-        try #require(session.captures.count == program.steps + 1, "\(log)\(session.log)")
+        try #require(session.captures.count == program.steps + 1, "\(log)\(session.log.suffix(600))")
         let tables = try SessionTables(session)
         var unwinder = tables.unwinder()
         for (index, capture) in session.captures.enumerated() {

@@ -18,7 +18,7 @@ struct StackCapture {
 
     var registers = UserRegisters(.x86_64)
     var stack: [UInt8] = []
-    /// gdb's, leaf first, without inlined ones.
+    /// gdb's, leaf first, without those that it makes up from debug information: inlined and tail-called functions.
     var frames: [Frame] = []
 
     /// Many captures of one process share its mappings.
@@ -48,7 +48,7 @@ struct StackCapture {
             return found
         def capture(limit):
             frame = gdb.newest_frame()
-            print("capture")
+            print("\ncapture")
             values = [int(frame.read_register(name)) & 0xFFFFFFFFFFFFFFFF for name in NAMES]
             for number, value in enumerate(values):
                 print("reg %d %x" % (number, value))
@@ -58,7 +58,7 @@ struct StackCapture {
                     print("stack " + gdb.selected_inferior().read_memory(sp, min(limit, end - sp)).tobytes().hex())
             try:
                 while frame is not None:
-                    if frame.type() != gdb.INLINE_FRAME:
+                    if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
                         print("frame %x %d" % (frame.pc(), frame.type() == gdb.SIGTRAMP_FRAME))
                     frame = frame.older()
             except gdb.error as error:
