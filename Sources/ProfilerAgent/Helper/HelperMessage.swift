@@ -64,6 +64,8 @@ struct HelperMessage: Equatable {
     struct Received: ~Copyable {
         var message: HelperMessage
         var descriptor: OwnedDescriptor
+
+        consuming func takeDescriptor() -> OwnedDescriptor { descriptor }
     }
 
     /// The next message; nil when the other side has closed.
