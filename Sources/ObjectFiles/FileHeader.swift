@@ -16,7 +16,7 @@ struct FileHeader {
     let sectionHeaderCount: UInt16
     let sectionNameIndex: UInt16
 
-    init(_ source: some ObjectSource) throws(ObjectFileError) {
+    init(_ source: some ObjectSource, acceptsRelocatable: Bool = false) throws(ObjectFileError) {
         let magic: [UInt8] = [0x7F, 0x45, 0x4C, 0x46]
         guard source.byteCount >= 16 else { throw .notELF }
         let start = try source.bytes(at: 0, count: 16)
@@ -44,7 +44,9 @@ struct FileHeader {
         } catch {
             throw .malformed(what: "the ELF header")
         }
-        guard let kind = ObjectFile.Kind(rawValue: type) else { throw Self.unsupportedType(type) }
+        guard let kind = ObjectFile.Kind(rawValue: type), kind != .relocatable || acceptsRelocatable else {
+            throw Self.unsupportedType(type)
+        }
         self.kind = kind
         self.bytes = bytes
     }

@@ -8,6 +8,8 @@ public import Profiles
 public struct ObjectFile: Sendable {
     /// Program or shared library; position-independent programs are shared libraries here.
     public enum Kind: UInt16, Sendable {
+        /// Only where it is asked for: the file that dwz shares among several is one, and holds no code.
+        case relocatable = 1
         case program = 2
         case sharedLibrary = 3
     }
@@ -25,8 +27,10 @@ public struct ObjectFile: Sendable {
     /// Files run without their section table, so a damaged one spoils only what needs it.
     public let sections: Result<[Section], ObjectFileError>
 
-    public init(_ source: some ObjectSource, limits: Limits = Limits()) throws(ObjectFileError) {
-        let header = try FileHeader(source)
+    public init(
+        _ source: some ObjectSource, acceptsRelocatable: Bool = false, limits: Limits = Limits()
+    ) throws(ObjectFileError) {
+        let header = try FileHeader(source, acceptsRelocatable: acceptsRelocatable)
         let programHeaders = try ProgramHeader.read(header, from: source, limits: limits)
         let sections = Section.readTable(header, from: source, limits: limits)
         kind = header.kind

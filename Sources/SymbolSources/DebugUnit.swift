@@ -43,7 +43,10 @@ struct DebugUnit {
     ) {
         let tag = entry.tag
         guard tag == Int(DW_TAG_compile_unit) || tag == Int(DW_TAG_skeleton_unit) else { return }
-        if tag == Int(DW_TAG_skeleton_unit) || entry.has(Int(DW_AT_GNU_dwo_name)) { gaps.insert(.splitUnits) }
+        // Swift's compiler names modules in the same way, in units without code.
+        if tag == Int(DW_TAG_skeleton_unit) || entry.has(Int(DW_AT_GNU_dwo_name)), !codeRanges(of: &entry).isEmpty {
+            gaps.insert(.splitUnits)
+        }
         files = entry.fileTable()
         directory = entry.inheritedText(Int(DW_AT_comp_dir), limit: 4096) ?? []
         fileIndices = [UInt32?](repeating: nil, count: min(files?.count ?? 0, 1 << 20))

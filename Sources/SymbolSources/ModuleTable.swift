@@ -64,7 +64,8 @@ public struct ModuleTable {
             }
             if let image {
                 var other: DebugImage?
-                if let alternate, let wanted = carrier.alternate, let file = try? ObjectFile(alternate),
+                if let alternate, let wanted = carrier.alternate,
+                    let file = try? ObjectFile(alternate, acceptsRelocatable: true),
                     file.identity == ModuleIdentity(kind: .buildID, bytes: wanted.buildID)
                 {
                     other = DebugImage(file, from: alternate, maximumBytes: limits.debugBytes, gaps: &gaps)
