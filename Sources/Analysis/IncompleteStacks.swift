@@ -18,8 +18,11 @@ public struct IncompleteStacks: Hashable, Sendable {
 
     /// nil where no stack is cut. Inlined functions count as part of the one around them.
     public var cutDepths: Depths?
-    /// Samples by the reason that their stacks broke for.
+    /// Samples by the reason that their stacks broke for; at most `mostReasons`, what is more under `other`.
     public var brokenByReason: [String: UInt64]
+
+    /// Agents name about a dozen; the rest of what a hostile one may send is not repeated.
+    public static let mostReasons = 32
 
     public init(cutDepths: Depths? = nil, brokenByReason: [String: UInt64] = [:]) {
         self.cutDepths = cutDepths
@@ -46,6 +49,13 @@ extension IncompleteStacks {
             for (marker, samples) in byMarker {
                 let reason = Frame.brokenReason(ofMarker: frames[Int(marker)].name) ?? ""
                 result.brokenByReason[reason, default: 0] &+= samples
+            }
+            if result.brokenByReason.count > IncompleteStacks.mostReasons {
+                let sorted = result.brokenByReason.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+                for (reason, samples) in sorted.dropFirst(IncompleteStacks.mostReasons - 1) {
+                    result.brokenByReason[reason] = nil
+                    result.brokenByReason["other", default: 0] &+= samples
+                }
             }
             let sorted = byDepth.sorted { $0.key < $1.key }
             guard let first = sorted.first, let last = sorted.last else { return result }

@@ -108,7 +108,8 @@ public enum SummaryLine {
         }
         if let broken = coverage.brokenStacks, broken > 0 {
             let reasons = (coverage.brokenReasons ?? [:]).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-            let list = reasons.map { "\($0.key) \(Grouped.text($0.value))" }.joined(separator: ", ")
+            let more = reasons.count > 3 ? ", …" : ""
+            let list = reasons.prefix(3).map { "\($0.key) \(Grouped.text($0.value))" }.joined(separator: ", ") + more
             parts.append("\(Grouped.text(broken)) broken" + (list.isEmpty ? "" : " (\(list))"))
         }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
