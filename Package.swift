@@ -154,7 +154,8 @@ let package = Package(
             ], exclude: ["openapi.yaml"]),
         // Programs.
         program(
-            "perf-agent", ["ProfilerAgent", "Settings", "Profiles", "Analysis", "Formats", "FlameGraphs", logging]),
+            "perf-agent",
+            ["ProfilerAgent", "Settings", "Profiles", "SymbolTables", "Analysis", "Formats", "FlameGraphs", logging]),
         program("perf-aggregator", ["ProfilerAggregator", "Settings", logging]),
         program("perf-query", ["QueryAPI", "Profiles", "Formats"]),
         // Tests mirror Sources.

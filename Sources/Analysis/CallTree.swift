@@ -18,10 +18,12 @@ public struct CallTree: Sendable {
         public var totalValue: UInt64
         public var selfSamples: UInt64
         public var totalSamples: UInt64
+        /// The line of the frame's file that most of the total fell on, from 1; 0 where unknown.
+        public var line: UInt32
 
         public init(
             frame: UInt32, parent: UInt32, end: UInt32, depth: UInt32, selfValue: UInt64, totalValue: UInt64,
-            selfSamples: UInt64, totalSamples: UInt64
+            selfSamples: UInt64, totalSamples: UInt64, line: UInt32 = 0
         ) {
             self.frame = frame
             self.parent = parent
@@ -31,6 +33,7 @@ public struct CallTree: Sendable {
             self.totalValue = totalValue
             self.selfSamples = selfSamples
             self.totalSamples = totalSamples
+            self.line = line
         }
     }
 
@@ -50,9 +53,10 @@ public struct CallTree: Sendable {
 }
 
 extension NamedProfile {
-    /// Frames that differ in their line alone are one in the tree; its line is theirs where they agree, else 0.
-    public func callTree(withThreads: Bool = false) -> CallTree {
-        let (treeFrames, treeFrameOf) = framesOfTree()
+    /// - Parameter byLine: keeps lines of one function apart; else they are one frame of the tree, whose nodes know
+    ///   their heaviest line.
+    public func callTree(withThreads: Bool = false, byLine: Bool = false) -> CallTree {
+        let (treeFrames, treeFrameOf) = framesOfTree(byLine: byLine)
         // Fold the trie: without threads, and by function instead of by line.
         var merged = NamedTrie(reserving: trie.count)
         var mergedNode = [UInt32](repeating: 0, count: trie.count)
@@ -75,6 +79,7 @@ extension NamedProfile {
             total[parent].value &+= total[index].value
             total[parent].samples &+= total[index].samples
         }
+        let lines = heaviestLines(of: mergedNode, count: count)
         let children = Children(merged, total: total, frames: treeFrames)
         var nodes: [CallTree.Node] = []
         nodes.reserveCapacity(count)
@@ -86,7 +91,8 @@ extension NamedProfile {
                 CallTree.Node(
                     frame: frame, parent: parent, end: index + 1, depth: depth,
                     selfValue: own[Int(node)].value, totalValue: total[Int(node)].value,
-                    selfSamples: own[Int(node)].samples, totalSamples: total[Int(node)].samples))
+                    selfSamples: own[Int(node)].samples, totalSamples: total[Int(node)].samples,
+                    line: lines[Int(node)]))
             // The lightest first: the last one pushed is the first one taken.
             for child in children.fromHeavyToLight(of: node).reversed() { pending.append((child, index, depth + 1)) }
         }
@@ -98,25 +104,66 @@ extension NamedProfile {
             frames: [NamedFrame(kind: .marker, name: CallTree.rootName)] + treeFrames, nodes: nodes)
     }
 
-    /// Frames without the distinction by line, and which of them each frame becomes.
-    private func framesOfTree() -> ([NamedFrame], [UInt32]) {
+    /// The frames of the tree, each with its function's file, and which of them each frame of the profile becomes.
+    private func framesOfTree(byLine: Bool) -> ([NamedFrame], [UInt32]) {
+        let files = FunctionFiles(frames)
         var distinct: [NamedFrame] = []
         var index: [NamedFrame: UInt32] = [:]
         var map: [UInt32] = []
         map.reserveCapacity(frames.count)
-        for frame in frames {
+        for (number, frame) in frames.enumerated() {
             var key = frame
-            key.line = 0
+            key.file = files.file(of: number)
+            if !byLine { key.line = 0 }
             if let known = index[key] {
-                if distinct[Int(known)].line != frame.line { distinct[Int(known)].line = 0 }
                 map.append(known)
             } else {
                 index[key] = UInt32(distinct.count)
                 map.append(UInt32(distinct.count))
-                distinct.append(frame)
+                distinct.append(key)
             }
         }
         return (distinct, map)
+    }
+
+    /// For each of `count` merged nodes the line that most of its total fell on, the first of equal ones.
+    private func heaviestLines(of mergedNode: [UInt32], count: Int) -> [UInt32] {
+        var lines = [UInt32](repeating: 0, count: count)
+        var isMixed = [Bool](repeating: false, count: count)
+        var anyIsMixed = false
+        for index in mergedNode.indices.dropFirst() {
+            let line = frames[Int(trie.frame[index])].line
+            guard line > 0 else { continue }
+            let node = Int(mergedNode[index])
+            if lines[node] == 0 {
+                lines[node] = line
+            } else if lines[node] != line {
+                isMixed[node] = true
+                anyIsMixed = true
+            }
+        }
+        guard anyIsMixed else { return lines }
+        let subtree = trie.subtreeSums(selfValue)
+        var values: [NodeLine: UInt64] = [:]
+        for index in mergedNode.indices.dropFirst() where isMixed[Int(mergedNode[index])] {
+            let line = frames[Int(trie.frame[index])].line
+            if line > 0 { values[NodeLine(node: mergedNode[index], line: line), default: 0] &+= subtree[index] }
+        }
+        var best = [UInt64](repeating: 0, count: count)
+        for (place, value) in values {
+            let node = Int(place.node)
+            // Until a value is seen the line is one of the node's own, so only a heavier or a smaller equal one wins.
+            if value > best[node] || (value == best[node] && place.line < lines[node]) {
+                best[node] = value
+                lines[node] = place.line
+            }
+        }
+        return lines
+    }
+
+    private struct NodeLine: Hashable {
+        var node: UInt32
+        var line: UInt32
     }
 }
 

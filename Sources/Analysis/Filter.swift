@@ -13,8 +13,8 @@ extension NamePatterns {
 /// The samples that a question is about. Tables are kept as they are, so node, host and key indices stay valid; slices
 /// without a sample left go.
 ///
-/// Where part of a slice's samples go by process or thread, its whole and broken stacks are no longer known (nil); cut
-/// ones are counted by their marker.
+/// Where part of a slice's samples go by process or thread, its cut and broken stacks are counted by their markers. Whole
+/// ones are known where each stack that is not whole had a marker, else they, and the broken ones, are nil.
 public func filter(_ samples: SampleSet, by selection: Selection) -> SampleSet {
     let services = NamePatterns(selection.services)
     let hosts = NamePatterns(selection.hosts)
@@ -45,21 +45,46 @@ public func filter(_ samples: SampleSet, by selection: Selection) -> SampleSet {
         var slice = slice
         let stacks = slice.stacks
         var kept = StackCounts()
-        var cut: UInt64 = 0
-        for (index, node) in stacks.nodes.enumerated() where nodePasses[Int(node)] {
+        var before = EndCounts()
+        var after = EndCounts()
+        for (index, node) in stacks.nodes.enumerated() {
+            let count = stacks.counts[index]
+            before.add(elements.end[Int(node)], count)
+            guard nodePasses[Int(node)] else { continue }
             kept.nodes.append(node)
-            kept.counts.append(stacks.counts[index])
+            kept.counts.append(count)
             kept.weights.append(stacks.weights[index])
-            if elements.isCut[Int(node)] { cut &+= stacks.counts[index] }
+            after.add(elements.end[Int(node)], count)
         }
         if kept.nodes.isEmpty { return nil }
         if kept.nodes.count < stacks.nodes.count {
-            slice.quality = StackQuality(whole: nil, cut: slice.quality.cut == nil ? nil : cut, broken: nil)
+            let cut = slice.quality.cut == nil ? nil : after.cut
+            // Markers that account for all of the slice account for its part.
+            slice.quality =
+                slice.quality == before.quality
+                ? after.quality : StackQuality(whole: nil, cut: cut, broken: nil)
         }
         slice.stacks = kept
         return slice
     }
     return filtered
+}
+
+/// Samples by how their stacks end.
+private struct EndCounts {
+    var whole: UInt64 = 0
+    var cut: UInt64 = 0
+    var broken: UInt64 = 0
+
+    var quality: StackQuality { StackQuality(whole: whole, cut: cut, broken: broken) }
+
+    mutating func add(_ end: StackElements.End, _ count: UInt64) {
+        switch end {
+        case .whole: whole &+= count
+        case .cut: cut &+= count
+        case .broken: broken &+= count
+        }
+    }
 }
 
 /// What the elements at a stack's root say, for each node of a table.
@@ -68,23 +93,33 @@ struct StackElements {
     var process: [UInt32]
     /// String index of the thread's name, or `Frame.none`.
     var thread: [UInt32]
-    /// Whether `[truncated]` stands at the stack's root end.
-    var isCut: [Bool]
+    /// What the marker at a stack's root end says.
+    enum End {
+        /// There is none.
+        case whole
+        case cut, broken
+    }
+
+    var end: [End]
 
     init(_ table: StackTable) {
         let nodes = table.nodes
         let frames = table.frames
-        let marker = table.strings.firstIndex(of: Frame.truncatedMarker).map { UInt32($0) }
         process = Array(repeating: Frame.none, count: nodes.count)
         thread = process
-        isCut = Array(repeating: false, count: nodes.count)
+        end = Array(repeating: .whole, count: nodes.count)
         // A parent's index is smaller than its children's, so it is done when they come.
         for index in nodes.indices.dropFirst() {
             let parent = Int(nodes[index].parent)
             let frame = frames[Int(nodes[index].frame)]
             process[index] = frame.kind == .process ? frame.name : process[parent]
             thread[index] = frame.kind == .thread ? frame.name : thread[parent]
-            isCut[index] = isCut[parent] || (frame.kind == .marker && marker != nil && frame.name == marker)
+            end[index] = end[parent]
+            if frame.kind == .marker, frame.name != Frame.none {
+                let name = table.strings[Int(frame.name)]
+                if name == Frame.truncatedMarker { end[index] = .cut }
+                if name.hasPrefix(Frame.brokenMarkerPrefix) { end[index] = .broken }
+            }
         }
     }
 }

@@ -13,8 +13,10 @@ public struct NamedProfile: Sendable {
     public let sampleCount: UInt64
     /// The sum of weights, in the type's unit.
     public let totalValue: UInt64
-    /// Stacks cut by `depth` are counted as cut here, and no longer as whole.
+    /// Stacks cut by `depth` are counted as cut here, and no longer as whole or broken.
     public let quality: StackQuality
+    /// What the markers of cut and broken stacks tell.
+    public let incompleteStacks: IncompleteStacks
     /// Hosts and keys as in the samples; slices refer to them.
     public let hosts: [Host]
     public let keys: [SeriesKey]
@@ -31,7 +33,8 @@ public struct NamedProfile: Sendable {
     /// Costs one pass over the samples' nodes and one over the entries of their slices.
     ///
     /// - Parameters:
-    ///   - depth: frames kept per stack, counted from the leaf; process and thread don't count. What is cut away leaves
+    ///   - depth: frames kept per stack, counted from the leaf; process and thread don't count, and an inlined function
+    ///     counts as part of the one that holds its code, so that debug information cuts no stack. What is cut away leaves
     ///     a `[truncated]` frame at the root end.
     ///   - range: what was really covered; the samples' own range where it is nil.
     public init(
@@ -45,7 +48,7 @@ public struct NamedProfile: Sendable {
         type = samples.slices.first.map { samples.keys[Int($0.key)].type } ?? .cpu
 
         var naming = NodeNaming(samples, symbolizer: symbolizer)
-        let markedBefore = naming.isMarked
+        let markersBefore = naming.marker
         let newlyCut = naming.cut(to: max(1, depth))
         frames = naming.frames
         trie = naming.trie
@@ -56,8 +59,9 @@ public struct NamedProfile: Sendable {
         var squares = 0.0
         var sampleCount: UInt64 = 0
         var totalValue: UInt64 = 0
-        var markedSamples: UInt64 = 0
-        var cutSamples: UInt64 = 0
+        var seen = MarkedSamples()
+        var incomplete = IncompleteStacks.Counter()
+        let depths = naming.depths()
         var quality: StackQuality?
         for slice in samples.slices {
             let stacks = slice.stacks
@@ -71,8 +75,18 @@ public struct NamedProfile: Sendable {
                 sampleCount &+= count
                 totalValue &+= weight
                 if count > 0 { squares += Double(weight) * Double(weight) / Double(count) }
-                if markedBefore[original] { markedSamples &+= count }
-                if !newlyCut.isEmpty && newlyCut[original] { cutSamples &+= count }
+                let wasCut = markersBefore[original] == .truncated
+                let wasBroken = !wasCut && markersBefore[original] != .none
+                let isNewlyCut = !newlyCut.isEmpty && newlyCut[original]
+                if wasCut { seen.cut &+= count }
+                if wasBroken { seen.broken &+= count }
+                if isNewlyCut { seen.newlyCut &+= count }
+                if isNewlyCut && wasBroken { seen.newlyCutBroken &+= count }
+                if wasCut || isNewlyCut {
+                    incomplete.addCut(depth: depths[node], samples: count)
+                } else if case .broken(let frame) = markersBefore[original] {
+                    incomplete.addBroken(frame, samples: count)
+                }
             }
             quality = quality.map { $0 + slice.quality } ?? slice.quality
         }
@@ -81,11 +95,8 @@ public struct NamedProfile: Sendable {
         self.sampleCount = sampleCount
         self.totalValue = totalValue
         effectiveSamples = squares > 0 ? Double(totalValue) * Double(totalValue) / squares : 0
-        var sum = quality ?? StackQuality(whole: nil, cut: nil, broken: nil)
-        let seenCut = markedSamples &+ cutSamples
-        sum.cut = sum.cut.map { max($0, markedSamples) &+ cutSamples } ?? (seenCut > 0 ? seenCut : nil)
-        sum.whole = sum.whole.map { $0 - min($0, cutSamples) }
-        self.quality = sum
+        self.quality = seen.corrected(quality ?? StackQuality(whole: nil, cut: nil, broken: nil))
+        incompleteStacks = incomplete.result(frames: naming.frames)
     }
 
     /// Whether samples of different nominal rates are mixed, so that their number says nothing about their weight.
@@ -130,96 +141,5 @@ extension NamedProfile {
         case .samples: "samples"
         case .unit: type.unit == "nanoseconds" ? "microseconds" : type.unit
         }
-    }
-}
-
-/// The first half of the work: nodes of addresses become nodes of names.
-private struct NodeNaming {
-    private(set) var trie: NamedTrie
-    private(set) var namedNode: [UInt32]
-    /// By node of the samples' table: whether `[truncated]` stands in the stack.
-    private(set) var isMarked: [Bool]
-    private var naming = FrameNaming()
-
-    var frames: [NamedFrame] { naming.frames }
-
-    init(_ samples: SampleSet, symbolizer: some Symbolizer) {
-        let nodes = samples.stacks.nodes
-        let table = samples.stacks
-        let tableFrames = table.frames
-        var isUsed = [Bool](repeating: false, count: nodes.count)
-        for slice in samples.slices { for node in slice.stacks.nodes { isUsed[Int(node)] = true } }
-        var usedCount = 0
-        for index in nodes.indices.dropFirst().reversed() where isUsed[index] {
-            isUsed[Int(nodes[index].parent)] = true
-            usedCount += 1
-        }
-        trie = NamedTrie(reserving: usedCount)
-        namedNode = Array(repeating: 0, count: nodes.count)
-        isMarked = Array(repeating: false, count: nodes.count)
-        // Named frames of each frame of the table, end to end; (0, 0) where it was not asked for yet.
-        var pieces: [UInt32] = []
-        var place = [(start: UInt32, end: UInt32)](repeating: (0, 0), count: tableFrames.count)
-        for index in nodes.indices.dropFirst() where isUsed[index] {
-            let node = nodes[index]
-            let frame = Int(node.frame)
-            if place[frame].end == 0 {
-                let start = UInt32(pieces.count)
-                for named in naming.named(tableFrames[frame], of: table, symbolizer: symbolizer) {
-                    pieces.append(naming.intern(named))
-                }
-                place[frame] = (start, UInt32(pieces.count))
-            }
-            var named = namedNode[Int(node.parent)]
-            for piece in place[frame].start..<place[frame].end {
-                named = trie.intern(parent: named, frame: pieces[Int(piece)])
-            }
-            namedNode[index] = named
-            isMarked[index] =
-                isMarked[Int(node.parent)]
-                || (tableFrames[frame].kind == .marker
-                    && frames[Int(trie.frame[Int(named)])].name == Frame.truncatedMarker)
-        }
-    }
-
-    /// Leads stacks of more than `depth` frames to new nodes, `[truncated]` and their last frames. The answer says which
-    /// nodes of the samples' table were cut and had not been before; empty where none was.
-    mutating func cut(to depth: Int) -> [Bool] {
-        let isCode = frames.map { ![.process, .thread, .marker].contains($0.kind) }
-        // By node of the trie: code frames so far, and the last node of process or thread above.
-        var codeDepth = [Int32](repeating: 0, count: trie.count)
-        var head = [UInt32](repeating: 0, count: trie.count)
-        var deepest: Int32 = 0
-        for index in codeDepth.indices.dropFirst() {
-            let parent = Int(trie.parent[index])
-            let frame = Int(trie.frame[index])
-            codeDepth[index] = codeDepth[parent] + (isCode[frame] ? 1 : 0)
-            let kind = frames[frame].kind
-            head[index] = kind == .process || kind == .thread ? UInt32(index) : head[parent]
-            deepest = max(deepest, codeDepth[index])
-        }
-        guard Int(deepest) > depth else { return [] }
-        let marker = naming.intern(NamedFrame(kind: .marker, name: Frame.truncatedMarker))
-        var shortened = [UInt32](repeating: 0, count: trie.count)
-        var newlyCut = [Bool](repeating: false, count: namedNode.count)
-        for original in namedNode.indices {
-            let node = Int(namedNode[original])
-            guard Int(codeDepth[node]) > depth else { continue }
-            if shortened[node] == 0 {
-                var last: [UInt32] = []
-                var above = node
-                while last.count < depth {
-                    let frame = trie.frame[above]
-                    if isCode[Int(frame)] { last.append(frame) }
-                    above = Int(trie.parent[above])
-                }
-                var named = trie.intern(parent: head[node], frame: marker)
-                for frame in last.reversed() { named = trie.intern(parent: named, frame: frame) }
-                shortened[node] = named
-            }
-            namedNode[original] = shortened[node]
-            newlyCut[original] = !isMarked[original]
-        }
-        return newlyCut
     }
 }

@@ -36,6 +36,13 @@ struct NamedTrie: Sendable {
         return index
     }
 
+    /// By node, the sum of `values` over the node and everything below it.
+    func subtreeSums(_ values: [UInt64]) -> [UInt64] {
+        var sums = values
+        for node in sums.indices.dropFirst().reversed() { sums[Int(parent[node])] &+= sums[node] }
+        return sums
+    }
+
     private mutating func grow() {
         var larger = [UInt32](repeating: 0, count: slots.count * 2)
         let mask = larger.count - 1

@@ -45,8 +45,13 @@ struct RankedGroups {
         }
         switch dimension {
         case .function, .line, .module, .process, .thread:
-            let groups = profile.frames.map { frame in
-                Self.label(of: frame, by: dimension).map { group($0) } ?? Self.none
+            var groups: [UInt32] = []
+            groups.reserveCapacity(profile.frames.count)
+            let files = dimension == .function ? FunctionFiles(profile.frames) : nil
+            for (number, frame) in profile.frames.enumerated() {
+                var label = Self.label(of: frame, by: dimension)
+                if let files { label?.file = files.file(of: number) }
+                groups.append(label.map { group($0) } ?? Self.none)
             }
             membership = .frames(groups, hasCallers: dimension != .process && dimension != .thread)
         case .host:
@@ -68,7 +73,8 @@ struct RankedGroups {
             if one != other { return one > other }
             let (second, third) = sort == .self ? (total[left], total[right]) : (own[left], own[right])
             if second != third { return second > third }
-            return (labels[left].name, labels[left].module) < (labels[right].name, labels[right].module)
+            let (a, b) = (labels[left], labels[right])
+            return (a.name, a.module, a.file, a.line) < (b.name, b.module, b.file, b.line)
         }
         chosen = Array(sorted.prefix(limit))
         return weighty.count
@@ -120,6 +126,47 @@ struct RankedGroups {
         }
     }
 
+    /// For each chosen row the line that most of it fell on: of its self or total value, and where that tells nothing, of
+    /// the other; the first of equal ones, 0 where no line is known. Recursion counts by the outermost call's line.
+    func heaviestLines(of profile: NamedProfile, by sort: RankingOrder) -> [UInt32] {
+        guard case .frames(let groups, _) = membership else { return chosen.map { _ in 0 } }
+        let trie = profile.trie
+        let subtree = trie.subtreeSums(profile.selfValue)
+        var frameOwn = [UInt64](repeating: 0, count: profile.frames.count)
+        var frameTotal = frameOwn
+        for node in subtree.indices.dropFirst() {
+            let frame = Int(trie.frame[node])
+            frameOwn[frame] &+= profile.selfValue[node]
+            if isFirst[node] { frameTotal[frame] &+= subtree[node] }
+        }
+        var rowOfGroup: [UInt32: Int] = [:]
+        for (row, group) in chosen.enumerated() { rowOfGroup[UInt32(group)] = row }
+        // An inlined and an out-of-line copy of a function are two frames with one line.
+        var byLine: [RowLine: (first: UInt64, second: UInt64)] = [:]
+        for (index, frame) in profile.frames.enumerated() where frame.line > 0 && groups[index] != Self.none {
+            guard let row = rowOfGroup[groups[index]] else { continue }
+            var sums = byLine[RowLine(row: row, line: frame.line)] ?? (0, 0)
+            sums.first &+= sort == .self ? frameOwn[index] : frameTotal[index]
+            sums.second &+= sort == .self ? frameTotal[index] : frameOwn[index]
+            byLine[RowLine(row: row, line: frame.line)] = sums
+        }
+        var lines = [UInt32](repeating: 0, count: chosen.count)
+        var best = [(first: UInt64, second: UInt64)](repeating: (0, 0), count: chosen.count)
+        for (place, sums) in byLine {
+            let known = best[place.row]
+            if lines[place.row] == 0 || sums > known || (sums == known && place.line < lines[place.row]) {
+                best[place.row] = sums
+                lines[place.row] = place.line
+            }
+        }
+        return lines
+    }
+
+    private struct RowLine: Hashable {
+        var row: Int
+        var line: UInt32
+    }
+
     private static func label(of frame: NamedFrame, by dimension: Dimension) -> Label? {
         let isCode = ![.process, .thread, .marker].contains(frame.kind)
         switch dimension {
@@ -148,10 +195,7 @@ struct RankedGroups {
         switch membership {
         case .frames(let groups, let hasCallers):
             let trie = profile.trie
-            var subtree = profile.selfValue
-            for node in subtree.indices.dropFirst().reversed() {
-                subtree[Int(trie.parent[node])] &+= subtree[node]
-            }
+            let subtree = trie.subtreeSums(profile.selfValue)
             isFirst = Self.firstOccurrences(trie, groups: groups, groupCount: labels.count)
             for node in subtree.indices.dropFirst() {
                 let group = groups[Int(trie.frame[node])]

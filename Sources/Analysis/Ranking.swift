@@ -13,9 +13,10 @@ public enum RankingOrder: String, Hashable, Sendable, CaseIterable {
 /// One row of a ranking, in the type's unit.
 public struct RankedRow: Hashable, Sendable {
     public var name: String
-    /// Empty where unknown or where the row is no function.
+    /// Empty where unknown or where the row is neither function nor line.
     public var file: String
-    /// From 1; 0 where unknown or where the row is no line.
+    /// From 1; 0 where unknown or where the row is neither function nor line. For a function, the line of it that most
+    /// of what rows are sorted by fell on.
     public var line: UInt32
     /// Empty where unknown or where the row is no function.
     public var module: String
@@ -42,16 +43,21 @@ extension NamedProfile {
     /// The heaviest functions (or other things) of the profile, each share with a 95 % interval. Rows of process, thread,
     /// host and service have no callers, so self and total are the same there.
     ///
+    /// Functions are told apart by name, module and source file, whether they are inlined or not; lines by function, file
+    /// and line, inlined functions' lines too.
+    ///
     /// For a ranking by host the unit of chance is a block of time: the hosts in it are given, not drawn.
     public func ranking(by dimension: Dimension, sort: RankingOrder = .self, limit: Int = 20) -> Ranking {
         var groups = RankedGroups(self, by: dimension)
         let rowCount = groups.order(by: sort, limit: max(0, limit))
         let units = UnitsOfChance(slices: slices, hosts: hosts, overHosts: dimension != .host)
         let shares = groups.shares(of: self, units: units)
+        let lines = dimension == .function ? groups.heaviestLines(of: self, by: sort) : []
         let rows = groups.chosen.enumerated().map { index, group in
             let label = groups.labels[group]
             return RankedRow(
-                name: label.name, file: label.file, line: label.line, module: label.module, kind: label.kind,
+                name: label.name, file: label.file, line: lines.isEmpty ? label.line : lines[index],
+                module: label.module, kind: label.kind,
                 selfValue: groups.own[group], totalValue: groups.total[group], cores: cores(groups.total[group]),
                 selfShare: shares[index].own, totalShare: shares[index].total)
         }

@@ -48,9 +48,21 @@ public struct Coverage: Hashable, Sendable, Decodable, JSONAnswer {
     public var wholeStacks: UInt64?
     public var cutStacks: UInt64?
     public var brokenStacks: UInt64?
+    /// How many frames cut stacks have; nil where none is cut.
+    public var cutDepths: CutDepths?
+    /// Samples with broken stacks by reason, as far as their markers tell; nil in answers of older aggregators.
+    public var brokenReasons: [String: UInt64]?
+
+    /// Frames of the shortest, the middle and the longest of the cut stacks.
+    public struct CutDepths: Hashable, Sendable, Decodable {
+        public var least: Int
+        public var median: Int
+        public var most: Int
+    }
 
     public init(
-        hosts: Int, hostsSilent: Int, agents: Int, dropped: [DropReason: UInt64], quality: StackQuality
+        hosts: Int, hostsSilent: Int, agents: Int, dropped: [DropReason: UInt64], quality: StackQuality,
+        incomplete: IncompleteStacks = IncompleteStacks()
     ) {
         self.hosts = hosts
         self.hostsSilent = hostsSilent
@@ -60,6 +72,8 @@ public struct Coverage: Hashable, Sendable, Decodable, JSONAnswer {
         wholeStacks = quality.whole
         cutStacks = quality.cut
         brokenStacks = quality.broken
+        cutDepths = incomplete.cutDepths.map { CutDepths(least: $0.least, median: $0.median, most: $0.most) }
+        brokenReasons = incomplete.brokenByReason
     }
 
     /// The hosts and agents that `profile` itself knows of.
@@ -67,7 +81,7 @@ public struct Coverage: Hashable, Sendable, Decodable, JSONAnswer {
         let hosts = profile.hostsWithSamples
         self.init(
             hosts: hosts.count, hostsSilent: hostsSilent, agents: Set(hosts.map(\.agent)).count,
-            dropped: dropped, quality: profile.quality)
+            dropped: dropped, quality: profile.quality, incomplete: profile.incompleteStacks)
     }
 
     public func write(to writer: inout JSONWriter) {
@@ -80,6 +94,18 @@ public struct Coverage: Hashable, Sendable, Decodable, JSONAnswer {
         writer.member("wholeStacks", wholeStacks)
         writer.member("cutStacks", cutStacks)
         writer.member("brokenStacks", brokenStacks)
+        writer.key("cutDepths")
+        if let cutDepths {
+            writer.beginObject()
+            writer.member("least", cutDepths.least)
+            writer.member("median", cutDepths.median)
+            writer.member("most", cutDepths.most)
+            writer.endObject()
+        } else {
+            writer.null()
+        }
+        writer.key("brokenReasons")
+        writer.counts(brokenReasons ?? [:])
         writer.endObject()
     }
 }

@@ -22,7 +22,8 @@ public struct FlameGraphAnswer: JSONAnswer {
 }
 
 extension JSONWriter {
-    /// `{"name","module","file","line","self","total","children":[…]}` from the root down.
+    /// `{"name","module","file","line","self","total","children":[…]}` from the root down; `file` is the function's, `line`
+    /// that of it which most of the node's total fell on.
     mutating func tree(_ tree: CallTree) {
         var ends: [UInt32] = []
         for (index, node) in tree.nodes.enumerated() {
@@ -36,7 +37,7 @@ extension JSONWriter {
             member("name", frame.name)
             member("module", frame.module.isEmpty ? nil : frame.module)
             member("file", frame.file.isEmpty ? nil : frame.file)
-            member("line", frame.line == 0 ? nil : frame.line)
+            member("line", node.line == 0 ? nil : node.line)
             member("self", node.selfValue)
             member("total", node.totalValue)
             key("children")

@@ -17,9 +17,11 @@ public struct Folded: Sendable {
     /// - Parameters:
     ///   - withThreads: adds the thread's name as second element.
     ///   - measure: samples for cpu at one rate and else the type's unit where it is nil.
+    ///   - withLines: adds `:LINE` to the name of each frame that has one, before its ending.
     ///   - isPlain: leaves the endings `_[k]`, `_[i]` and `_[j]` away.
     public init(
-        of profile: NamedProfile, withThreads: Bool = false, measure: Measure? = nil, isPlain: Bool = false
+        of profile: NamedProfile, withThreads: Bool = false, withLines: Bool = false, measure: Measure? = nil,
+        isPlain: Bool = false
     ) {
         self.measure = measure ?? profile.naturalMeasure
         unitName = profile.unitName(self.measure)
@@ -28,7 +30,8 @@ public struct Folded: Sendable {
             ? "values are microseconds of CPU time, because the samples were taken at different rates" : nil
         let divisor: UInt64 = self.measure == .unit && profile.type.unit == "nanoseconds" ? 1000 : 1
         bytes = Self.lines(
-            profile.callTree(withThreads: withThreads), measure: self.measure, divisor: divisor, isPlain: isPlain)
+            profile.callTree(withThreads: withThreads, byLine: withLines), measure: self.measure, divisor: divisor,
+            isPlain: isPlain)
     }
 
     private static func lines(_ tree: CallTree, measure: Measure, divisor: UInt64, isPlain: Bool) -> [UInt8] {
@@ -108,6 +111,8 @@ public struct Folded: Sendable {
         {
             bytes[space] = 0x5F
         }
+        // Zero but for a tree by line. The ending stays last, where flamegraph.pl and others look for it.
+        if frame.line > 0 { bytes.append(contentsOf: ":\(frame.line)".utf8) }
         guard !isPlain else { return bytes }
         switch frame.kind {
         case .kernel: bytes.append(contentsOf: "_[k]".utf8)

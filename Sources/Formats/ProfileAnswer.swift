@@ -23,6 +23,7 @@ public struct ProfileAnswer: JSONAnswer {
     public var durationSeconds: Double
     public var command: Command?
     public var functions: [TopRow]
+    /// The hottest lines of source; empty where no frame has one.
     public var lines: [TopRow]
     public var tree: CallTree
 

@@ -1,35 +1,32 @@
-/// The text result of `perf-agent profile`: a summary line, the hottest functions and the hottest source lines, where
-/// frames have lines.
-public struct ProfileReport: Sendable {
-    private let answer: ProfileAnswer
-
-    public init(_ answer: ProfileAnswer) {
-        self.answer = answer
-    }
-
+/// The tables of `perf-agent profile`: the hottest functions, and the hottest source lines where frames have lines.
+public enum ProfileReport {
     /// Lines end in line feeds.
-    public func text(inColour: Bool = false) -> String {
-        var text = summary + "\n\n" + TopTable.table(answer.functions, title: "function", inColour: inColour)
-        if !answer.lines.isEmpty {
-            text += "\n" + TopTable.table(answer.lines, title: "line of", inColour: inColour)
-        }
+    ///
+    /// - Parameters:
+    ///   - functions: how many there are, `answer` holding the first of them; likewise `lines`.
+    public static func tables(
+        _ answer: ProfileAnswer, functions: Int, lines: Int, inColour: Bool = false
+    ) -> String {
+        let intervals = SummaryLine.intervals(answer.header)
+        var text = table(
+            answer.functions, of: functions, heading: "Hottest functions (\(intervals))", title: "function",
+            none: "No function took a sample.", inColour: inColour)
+        text += "\n"
+        text += table(
+            answer.lines, of: lines, heading: "Hottest source lines", title: "line of",
+            none: answer.header.samples == 0
+                ? "No source line took a sample."
+                : "No source lines: nothing that was sampled has line tables (debug information).",
+            inColour: inColour)
         return text
     }
 
-    /// Target, type, rate, duration, samples, losses, share of whole stacks, and how the command ended.
-    public var summary: String {
-        let header = answer.header
-        let rate = Decimal.text(answer.rate, places: answer.rate == answer.rate.rounded() ? 0 : 1)
-        var parts = [
-            answer.target, "\(header.type.name) at \(rate) Hz", "\(Decimal.text(answer.durationSeconds, places: 1)) s",
-            "\(Grouped.text(header.samples)) \(header.samples == 1 ? "sample" : "samples")",
-            SummaryLine.losses(header.coverage.dropped),
-        ]
-        parts.append(contentsOf: SummaryLine.stacks(header.coverage, of: header.samples))
-        parts.append(SummaryLine.intervals(header))
-        if let command = answer.command {
-            parts.append(command.exitCode.map { "exit code \($0)" } ?? "process \(command.pid) still runs")
-        }
-        return EscapedText.escape(parts.joined(separator: " · "))
+    private static func table(
+        _ rows: [TopRow], of count: Int, heading: String, title: String, none: String, inColour: Bool
+    ) -> String {
+        if count == 0 { return none + "\n" }
+        if rows.isEmpty { return "\(heading): \(count), of which --limit shows some\n" }
+        let more = count > rows.count ? "… and \(count - rows.count) more; --limit shows them\n" : ""
+        return "\(heading):\n" + TopTable.table(rows, title: title, inColour: inColour) + more
     }
 }

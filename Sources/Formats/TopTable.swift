@@ -65,7 +65,7 @@ public enum SummaryLine {
         let silent = coverage.hostsSilent > 0 ? " (\(coverage.hostsSilent) silent)" : ""
         parts.append("\(coverage.hosts) \(coverage.hosts == 1 ? "host" : "hosts")\(silent)")
         parts.append(losses(coverage.dropped))
-        parts.append(contentsOf: stacks(coverage, of: header.samples))
+        if let stacks = stacks(coverage, of: header.samples) { parts.append(stacks) }
         if withIntervals { parts.append(intervals(header)) }
         return EscapedText.escape(parts.joined(separator: " · "))
     }
@@ -88,16 +88,31 @@ public enum SummaryLine {
         return "\(Grouped.text(total)) dropped (\(list))"
     }
 
-    /// Shares of whole, cut and broken stacks, as far as they are known.
-    static func stacks(_ coverage: Coverage, of samples: UInt64) -> [String] {
-        func share(_ count: UInt64) -> String {
-            samples == 0 ? "0 %" : Percent.text(Double(count) / Double(samples), places: 1)
-        }
+    /// The share of whole stacks where it is known, and how many are cut, at which depth, and broken, for which reasons,
+    /// where some are: `98.7 % of stacks whole, 12 cut at 8 to 127 frames, 3 broken (no caller 3)`. nil where there is
+    /// nothing to say.
+    public static func stacks(_ coverage: Coverage, of samples: UInt64) -> String? {
         var parts: [String] = []
-        if let whole = coverage.wholeStacks { parts.append("\(share(whole)) whole stacks") }
-        if let cut = coverage.cutStacks, cut > 0 { parts.append("\(share(cut)) cut") }
-        if let broken = coverage.brokenStacks, broken > 0 { parts.append("\(share(broken)) broken") }
-        return parts
+        if let whole = coverage.wholeStacks, samples > 0 {
+            // Rounded down: 100 % is said of all alone.
+            let share = (min(1, Double(whole) / Double(samples)) * 1000).rounded(.down) / 1000
+            parts.append("\(Percent.text(share, places: 1)) of stacks whole")
+        }
+        if let cut = coverage.cutStacks, cut > 0 {
+            let depths = coverage.cutDepths.map { depths in
+                depths.least == depths.most
+                    ? " at \(depths.least) \(depths.least == 1 ? "frame" : "frames")"
+                    : " at \(depths.least) to \(depths.most) frames"
+            }
+            parts.append("\(Grouped.text(cut)) cut\(depths ?? "")")
+        }
+        if let broken = coverage.brokenStacks, broken > 0 {
+            let reasons = (coverage.brokenReasons ?? [:]).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            let more = reasons.count > 3 ? ", …" : ""
+            let list = reasons.prefix(3).map { "\($0.key) \(Grouped.text($0.value))" }.joined(separator: ", ") + more
+            parts.append("\(Grouped.text(broken)) broken" + (list.isEmpty ? "" : " (\(list))"))
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 }
 

@@ -49,6 +49,15 @@ public struct Frame: Hashable, Sendable {
 
     /// The text of the marker at the root end of a stack that was cut.
     public static let truncatedMarker = "[truncated]"
+    /// How the marker of a stack begins that broke before its root: `[broken: REASON]`.
+    public static let brokenMarkerPrefix = "[broken: "
+
+    /// The reason that a broken stack's marker tells; nil for every other name.
+    public static func brokenReason(ofMarker name: String) -> String? {
+        guard name.hasPrefix(brokenMarkerPrefix) else { return nil }
+        let reason = name.dropFirst(brokenMarkerPrefix.count)
+        return String(reason.hasSuffix("]") ? reason.dropLast() : reason)
+    }
 
     /// A 64-bit mix of all fields, for the open tables of `StackTable`; not stable across versions.
     @inlinable

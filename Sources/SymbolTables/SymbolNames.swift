@@ -1,6 +1,6 @@
 /// Demangled names in the form that people read.
 public enum SymbolNames {
-    public enum Form: String, Hashable, Sendable {
+    public enum Form: String, Hashable, Sendable, CaseIterable {
         /// Without parameter lists and return types.
         case short
         /// As the demangler writes them.

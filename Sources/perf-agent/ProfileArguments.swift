@@ -4,6 +4,7 @@ internal import Glibc
 internal import ProfilerAgent
 internal import Profiles
 internal import Settings
+internal import SymbolTables
 
 /// What the arguments of `profile` mean.
 enum ProfileArguments {
@@ -38,6 +39,12 @@ enum ProfileArguments {
         case "cprofile", "v8": throw Failure("--profiler \(word) comes later; there are: auto, perf", code: .usage)
         default: throw Failure("--profiler '\(word)' does not exist; there are: auto, perf", code: .usage)
         }
+    }
+
+    static func names(_ word: String) throws(Failure) -> SymbolNames.Form {
+        if let form = SymbolNames.Form(rawValue: word) { return form }
+        let there = SymbolNames.Form.allCases.map(\.rawValue).joined(separator: ", ")
+        throw Failure("--names '\(word)' does not exist; there are: \(there)", code: .usage)
     }
 
     enum Format: String, CaseIterable {

@@ -16,13 +16,8 @@ enum ProfileText {
             SummaryLine.losses(
                 Dictionary(uniqueKeysWithValues: outcome.ledger.dropped.map { ($0.key.rawValue, $0.value) })),
         ]
-        let count = profile.sampleCount
-        if let whole = profile.quality.whole, count > 0 {
-            parts.append("\(number(Double(whole * 1000 / count) / 10)) % whole stacks")
-        } else {
-            parts.append("whole stacks not measured")
-        }
-        if let cut = profile.quality.cut, cut > 0 { parts.append("\(cut) stacks cut") }
+        if profile.quality.whole == nil { parts.append("whole stacks not measured") }
+        if let stacks = SummaryLine.stacks(outcome.header.coverage, of: profile.sampleCount) { parts.append(stacks) }
         if let command = outcome.command {
             parts.append(command.exitCode.map { "the command exited with \($0)" } ?? "the command still runs")
         }
@@ -38,20 +33,12 @@ enum ProfileText {
     }
 
     static func text(_ outcome: ProfileOutcome, limit: Int, written: [String], inColour: Bool) -> String {
+        let functions = outcome.profile.ranking(by: .function, sort: .self, limit: limit)
+        let lines = outcome.profile.ranking(by: .line, sort: .self, limit: limit)
         var text = summary(outcome) + "\n\n"
-        let ranking = outcome.profile.ranking(by: .function, sort: .self, limit: limit)
-        if ranking.rowCount == 0 {
-            text += "No function took a sample.\n"
-        } else if ranking.rows.isEmpty {
-            text += "Functions that took samples: \(ranking.rowCount); --limit shows them\n"
-        } else {
-            text += "Hottest functions (\(SummaryLine.intervals(outcome.header))):\n"
-            text += TopTable.table(ranking.rows.map { TopRow($0) }, title: "function", inColour: inColour)
-            if ranking.rowCount > ranking.rows.count {
-                text += "… and \(ranking.rowCount - ranking.rows.count) more; --limit shows them\n"
-            }
-        }
-        text += "\nHottest source lines: they need line tables (debug information), which are not read yet.\n"
+        text += ProfileReport.tables(
+            outcome.answer(functions: functions, lines: lines), functions: functions.rowCount, lines: lines.rowCount,
+            inColour: inColour)
         if !written.isEmpty { text += "\n" + written.map { EscapedText.escape($0) }.joined(separator: "\n") + "\n" }
         return text
     }

@@ -20,6 +20,10 @@ struct ProfileVerb: AsyncParsableCommand {
             which is then run. After -- stands a command to run and sample from its first instruction to its last, \
             children too. Defaults come from the nearest PROJECT_CONFIG.xml upward from here.
 
+            Functions are one row where name, module and source file are the same, inlined or not; the line beside them is \
+            the one that took most. An inlined function is a frame of its own above the one that holds its code; folded \
+            stacks end its name in _[i], JIT-compiled ones in _[j], kernel functions in _[k].
+
             EXAMPLES:
               perf-agent profile --flamegraph -- make -j4
               perf-agent profile nginx --duration 30s --format folded --output nginx.folded
@@ -37,7 +41,9 @@ struct ProfileVerb: AsyncParsableCommand {
         help: ArgumentHelp(
             "Samples per second and CPU, 1 to 10000 (default: of PROJECT_CONFIG.xml, else 100).", valueName: "hz"))
     var rate: String?
-    @Option(help: ArgumentHelp("Frames kept per stack, counted from the leaf, 1 to 65535 (1024).", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Frames kept per stack, counted from the leaf without inlined ones, 1 to 65535 (1024).", valueName: "n"))
     var depth: String?
     @Option(
         help: ArgumentHelp("Seconds, 10s or 2m; 0 until interrupted (10 s, or the command's life).", valueName: "time"))
@@ -61,7 +67,16 @@ struct ProfileVerb: AsyncParsableCommand {
     var config: String?
     @Option(help: ArgumentHelp("auto or perf.", valueName: "profiler"), completion: .list(["auto", "perf"]))
     var profiler = "auto"
-    @Option(help: ArgumentHelp("Rows of the table.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "short leaves parameter lists away and keeps template arguments; full is all that is known.",
+            valueName: "short|full"), completion: .list(["short", "full"]))
+    var names = "short"
+    @Flag(help: "The line behind the name of each frame that has one, in folded stacks.")
+    var lines = false
+    @Flag(help: "Names without the endings _[k] and others, in folded stacks.")
+    var plain = false
+    @Option(help: ArgumentHelp("Rows of each table.", valueName: "n"))
     var limit = 20
 
     func run() async throws {
@@ -71,6 +86,9 @@ struct ProfileVerb: AsyncParsableCommand {
             }
             let format = try ProfileArguments.format(json ? "json" : self.format, output: output)
             let request = try request(isCommandOutputKeptApart: format != .text && resultFile(format) == nil)
+            for (flag, isGiven) in [("--lines", lines), ("--plain", plain)] where isGiven && format != .folded {
+                throw Failure("\(flag) is for --format folded", code: .usage)
+            }
             guard limit >= 0 else { throw Failure("--limit \(limit): it must be 0 or more", code: .usage) }
             if let flamegraph, flamegraph != ProfileArguments.chosenFile {
                 let later = [".html", ".htm"].contains { flamegraph.hasSuffix($0) }
@@ -123,6 +141,7 @@ struct ProfileVerb: AsyncParsableCommand {
         var request = ProfileRequest(
             target: target, targetText: text, samplesPerSecond: rate ?? project?.samplesPerSecond ?? 100,
             depth: depth ?? project?.depth ?? 1024, duration: limit == .zero ? nil : limit)
+        request.names = try ProfileArguments.names(names)
         request.isCommandOutputKeptApart = isCommandOutputKeptApart
         return request
     }
@@ -168,7 +187,7 @@ struct ProfileVerb: AsyncParsableCommand {
         switch format {
         case .json: bytes = outcome.answer(limit: limit).json() + [10]
         case .folded:
-            let folded = Folded(of: outcome.profile)
+            let folded = Folded(of: outcome.profile, withLines: lines, isPlain: plain)
             if let note = folded.note { Output.message("note: \(note)") }
             bytes = folded.bytes
         case .svg: bytes = picture(outcome)

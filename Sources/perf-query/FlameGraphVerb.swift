@@ -9,11 +9,12 @@ struct FlameGraphVerb: AsyncParsableCommand {
         abstract: "Draws a flame graph of everything selected.",
         discussion: """
             On a terminal and without --output, a picture is written to flamegraph-SERVICE-TIME.svg, and its name is \
-            printed.
+            printed. An inlined function is a frame of its own above the one that holds its code; folded stacks end its \
+            name in _[i], JIT-compiled ones in _[j], kernel functions in _[k].
 
             EXAMPLES:
               perf-query flamegraph --service web --since 1h --output web.svg
-              perf-query flamegraph --service web --format folded --threads | grep worker
+              perf-query flamegraph --service web --format folded --threads --lines | grep worker
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -43,13 +44,19 @@ struct FlameGraphVerb: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What folded stacks count: samples or the type's unit.", valueName: "samples|unit"))
     var value: Value?
 
+    @Flag(help: "The line behind the name of each frame that has one, in folded stacks.")
+    var lines = false
+
     @Flag(help: "Names without the endings _[k] and others.")
     var plain = false
+
+    @OptionGroup var names: NameOptions
 
     func validate() throws {
         let format = try chosenFormat()
         if format != .folded {
             if value != nil { throw ValidationError("--value is for --format folded") }
+            if lines { throw ValidationError("--lines is for --format folded") }
             if plain { throw ValidationError("--plain is for --format folded") }
         }
     }
@@ -84,8 +91,10 @@ struct FlameGraphVerb: AsyncParsableCommand {
             request.add(range)
             request.add("format", format.rawValue)
             if threads { request.add("threads", "true") }
+            if lines { request.add("lines", "true") }
             if let value { request.add("value", value.rawValue) }
             if plain { request.add("plain", "true") }
+            names.add(to: &request)
             let answer = try await server.client().reply(to: request)
             let bytes = answer.body
             if let output, output != "-" {

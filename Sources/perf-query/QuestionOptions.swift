@@ -100,6 +100,23 @@ struct SelectionOptions: ParsableArguments {
     }
 }
 
+/// How functions are called.
+struct NameOptions: ParsableArguments {
+    enum Form: String, ExpressibleByArgument, CaseIterable {
+        case short, full
+    }
+
+    @Option(
+        help: ArgumentHelp(
+            "short leaves parameter lists away and keeps template arguments; full is all that is known.",
+            valueName: "short|full"))
+    var names = Form.short
+
+    func add(to request: inout QueryRequest) {
+        if names != .short { request.add("names", names.rawValue) }
+    }
+}
+
 /// The wall clock.
 func currentTime() -> Timestamp {
     var now = timespec()

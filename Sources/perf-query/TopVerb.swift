@@ -5,19 +5,24 @@ internal import QueryAPI
 struct TopVerb: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top",
-        abstract: "Lists what takes most: functions, modules, threads, processes, hosts or services.",
+        abstract: "Lists what takes most: functions, source lines, modules, threads, processes, hosts or services.",
         discussion: """
             self is what ran in the row itself, total with everything that it called. Each share has its 95 % interval, \
             over hosts where there are two and more, else over time.
 
+            Functions are one row where name, module and source file are the same, inlined or not; the line beside them is \
+            the one that most of what rows are sorted by fell on. Lines are rows of their own with --by line, those of \
+            inlined functions too; recursion counts once.
+
             EXAMPLES:
               perf-query top --service web --since 1h
+              perf-query top --service web --by line
               perf-query top --by host --service 'web*' --service '!web-test' --json
             """)
 
     enum Dimension: String, CaseIterable {
-        case function, module, thread, process, host, service
-        static let later = ["line", "version", "container"]
+        case function, line, module, thread, process, host, service
+        static let later = ["version", "container"]
     }
 
     enum Order: String, ExpressibleByArgument, CaseIterable {
@@ -30,7 +35,8 @@ struct TopVerb: AsyncParsableCommand {
     @OptionGroup var selection: SelectionOptions
 
     @Option(
-        help: ArgumentHelp("What a row is: function, module, thread, process, host or service.", valueName: "what"),
+        help: ArgumentHelp(
+            "What a row is: function, line, module, thread, process, host or service.", valueName: "what"),
         completion: .list(Dimension.allCases.map(\.rawValue)))
     var by = Dimension.function.rawValue
 
@@ -40,6 +46,7 @@ struct TopVerb: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Rows at most.", valueName: "n"))
     var limit = 20
 
+    @OptionGroup var names: NameOptions
     @OptionGroup var table: TableOptions
 
     func validate() throws {
@@ -61,8 +68,11 @@ struct TopVerb: AsyncParsableCommand {
             request.add("by", by)
             request.add("sort", sort.rawValue)
             request.add("limit", String(limit))
+            names.add(to: &request)
             try await table.show(TopAnswer.self, request, server: server.client()) { answer, inColour in
-                Shown(text: TopTable(answer, title: by).text(inColour: inColour), rows: answer.rows.count)
+                Shown(
+                    text: TopTable(answer, title: by == Dimension.line.rawValue ? "line of" : by).text(
+                        inColour: inColour), rows: answer.rows.count)
             }
         }
     }

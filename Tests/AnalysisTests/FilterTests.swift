@@ -29,9 +29,35 @@ func `a selection keeps the samples that it names`(selection: Selection, samples
     #expect(filter(fleet(), by: selection).sampleCount == samples)
 }
 
-@Test func `a slice that lost stacks no longer knows how many were whole, but still which were cut`() {
-    let kept = filter(fleet(), by: Selection(processes: [NamePattern("cron")])).slices
-    #expect(kept.map(\.quality) == [StackQuality(whole: nil, cut: 3, broken: nil)])
+@Test func `a slice that lost stacks knows how many of the rest are cut`() {
+    var samples = fleet()
+    let kept = filter(samples, by: Selection(processes: [NamePattern("cron")])).slices
+    #expect(kept.map(\.quality) == [StackQuality(whole: 0, cut: 3, broken: 0)])
+    samples.slices[0].quality = StackQuality(whole: nil, cut: 3, broken: nil)
+    let unmeasured = filter(samples, by: Selection(processes: [NamePattern("cron")])).slices
+    #expect(unmeasured.map(\.quality) == [StackQuality(whole: nil, cut: 3, broken: nil)])
     let all = filter(fleet(), by: Selection(services: [NamePattern("web")])).slices
     #expect(all.map(\.quality) == [StackQuality(whole: 5, cut: 3, broken: 0)])
+}
+
+@Test func `markers that account for all stacks of a slice tell which of a part are whole, cut and broken`() {
+    var builder = SampleBuilder()
+    let stacks: KeyValuePairs<String, UInt64> = [
+        "a/a;main": 4, "a/a;m:[truncated];main": 2, "a/a;m:[broken: no caller];f": 1, "b/b;m:[broken: bad CFI];f": 3,
+        "b/b;main": 5,
+    ]
+    builder.add(quality: StackQuality(whole: 9, cut: 2, broken: 4), stacks)
+    // Here one more stack is said to be broken than there are markers.
+    builder.add(window: 1, quality: StackQuality(whole: 8, cut: 2, broken: 5), stacks)
+    func qualities(_ process: String) -> [StackQuality] {
+        filter(builder.samples, by: Selection(processes: [NamePattern(process)])).slices.map(\.quality)
+    }
+    #expect(
+        qualities("a") == [
+            StackQuality(whole: 4, cut: 2, broken: 1), StackQuality(whole: nil, cut: 2, broken: nil),
+        ])
+    #expect(
+        qualities("b") == [
+            StackQuality(whole: 5, cut: 0, broken: 3), StackQuality(whole: nil, cut: 0, broken: nil),
+        ])
 }

@@ -34,7 +34,7 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
         "asked":{"from":"2026-09-20T23:46:40Z","to":"2026-09-21T00:01:40Z"},\
         "type":{"name":"cpu","unit":"nanoseconds"},"samples":8,"value":80000000,"intervalOver":"hosts","intervalUnits":2,\
         "coverage":{"hosts":2,"hostsSilent":1,"agents":2,"dropped":{"ringFull":2},\
-        "wholeStacks":null,"cutStacks":0,"brokenStacks":null},
+        "wholeStacks":null,"cutStacks":0,"brokenStacks":null,"cutDepths":null,"brokenReasons":{}},
         """.trimmingCharacters(in: .newlines)
     let profile = profile()
     let header = top(profile).header
@@ -56,7 +56,7 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
     #expect(rows.map { Set($0.keys) } == [keys, keys, keys])
     #expect(rows.map { $0["name"] as? String } == ["main", "run", "[unknown libm.so+0x5]"])
     #expect(rows[0]["file"] is NSNull && rows[0]["line"] is NSNull && rows[0]["module"] as? String == "app")
-    #expect(rows[1]["file"] as? String == "a.py" && rows[1]["line"] is NSNull && rows[1]["module"] is NSNull)
+    #expect(rows[1]["file"] as? String == "a.py" && rows[1]["line"] as? Int == 7 && rows[1]["module"] is NSNull)
     #expect(rows[0]["cores"] as? Double == 0.004)
     #expect(rows[0]["totalShare"] as? Double == 1)
 }
@@ -141,19 +141,48 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
     #expect(main["self"] as? Int == 10_000_000 && main["total"] as? Int == 80_000_000)
 }
 
-@Test func `the report of profile opens with what stands behind it`() {
-    let profile = profile()
+@Test func `the report of profile has the hottest functions and the hottest lines`() {
+    var builder = SampleBuilder()
+    builder.add(["p/p;main;0x10@/opt/app": 3, "p/p;main;0x20@/opt/app": 1])
+    let names = NamesByAddress([
+        0x10: [
+            NamedFrame(kind: .native, name: "run", file: "/src/run.c", line: 20),
+            NamedFrame(kind: .inlined, name: "step\u{7}", file: "/src/step.h", line: 5),
+        ],
+        0x20: [NamedFrame(kind: .native, name: "run", file: "/src/run.c", line: 22)],
+    ])
+    let profile = NamedProfile(builder.samples, symbolizer: names)
+    let functions = profile.ranking(by: .function, limit: 2)
+    let lines = profile.ranking(by: .line, limit: 3)
     let answer = ProfileAnswer(
-        header: top(profile).header, target: "./app\u{7}", rate: 100, durationSeconds: 2.5,
-        command: ProfileAnswer.Command(pid: 7, exitCode: 3), functions: profile.ranking(by: .function),
-        lines: profile.ranking(by: .line), tree: profile.callTree())
-    let lines = ProfileReport(answer).text().split(separator: "\n", omittingEmptySubsequences: false)
+        header: top(profile).header, target: "./app", rate: 100, durationSeconds: 2.5, command: nil,
+        functions: functions, lines: lines, tree: profile.callTree())
     #expect(
-        lines.first == """
-            ./app\\x07 · cpu at 100 Hz · 2.5 s · 8 samples · 2 dropped (ringFull 2) · intervals over 2 hosts · exit code 3
+        ProfileReport.tables(answer, functions: functions.rowCount, lines: lines.rowCount) == """
+            Hottest functions (intervals from samples alone, as windows are too few):
+               self  95 % interval     total  95 % interval  cores  function  where
+            75.00 %  30.1–95.4 %     75.00 %  30.1–95.4 %    0.003  step\\x07  /src/step.h:5
+            25.00 %  4.6–69.9 %     100.00 %  51.0–100.0 %   0.004  run       /src/run.c:22
+            … and 1 more; --limit shows them
+
+            Hottest source lines:
+               self  95 % interval    total  95 % interval  cores  line of   where
+            75.00 %  30.1–95.4 %    75.00 %  30.1–95.4 %    0.003  step\\x07  /src/step.h:5
+            25.00 %  4.6–69.9 %     25.00 %  4.6–69.9 %     0.001  run       /src/run.c:22
+             0.00 %  0.0–49.0 %     75.00 %  30.1–95.4 %    0.003  run       /src/run.c:20
+
             """)
-    #expect(lines.count { $0.contains("run") } == 2)
-    #expect(lines.contains { $0.hasSuffix("run      a.py:7") })
+    let none = NamedProfile(builder.samples, symbolizer: NamesByAddress())
+    let bare = ProfileAnswer(
+        header: top(none).header, target: "./app", rate: 100, durationSeconds: 2.5, command: nil,
+        functions: none.ranking(by: .function, limit: 0), lines: none.ranking(by: .line), tree: none.callTree())
+    #expect(
+        ProfileReport.tables(bare, functions: 3, lines: 0) == """
+            Hottest functions (intervals from samples alone, as windows are too few): 3, of which --limit shows some
+
+            No source lines: nothing that was sampled has line tables (debug information).
+
+            """)
 }
 
 @Test func `a tree of 2,000 levels is written without recursion`() throws {

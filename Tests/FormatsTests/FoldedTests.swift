@@ -40,6 +40,31 @@ private func lines(_ folded: Folded) -> [String] {
         lines(Folded(of: profile, isPlain: true)) == ["p;f;g;hot;sys_read 1", "p;run;[unknown m.so+0x2f] 2"])
 }
 
+@Test func `lines stand behind names and before endings, where a frame has one`() {
+    let names = NamesByAddress([
+        0x10: [
+            NamedFrame(kind: .native, name: "f", file: "a.c", line: 7),
+            NamedFrame(kind: .inlined, name: "g", file: "a.h", line: 120),
+        ],
+        0x11: [
+            NamedFrame(kind: .native, name: "f", file: "a.c", line: 7),
+            NamedFrame(kind: .inlined, name: "g", file: "a.h", line: 121),
+        ],
+        0x12: [NamedFrame(kind: .native, name: "cpu 7", file: "a.c", line: 9)],
+    ])
+    let profile = profile(
+        ["p/t;0x10@m": 1, "p/t;0x11@m": 2, "p/t;0x12@m": 3, "p/t;i:run@a.py:3;k:read": 4, "p/t;h": 5], names: names)
+    #expect(
+        lines(Folded(of: profile, withThreads: true, withLines: true)) == [
+            "p;t;cpu_7:9 3", "p;t;f:7;g:120_[i] 1", "p;t;f:7;g:121_[i] 2", "p;t;h 5", "p;t;run:3;read_[k] 4",
+        ])
+    #expect(
+        lines(Folded(of: profile, withLines: true, isPlain: true)) == [
+            "p;cpu_7:9 3", "p;f:7;g:120 1", "p;f:7;g:121 2", "p;h 5", "p;run:3;read 4",
+        ])
+    #expect(lines(Folded(of: profile)) == ["p;cpu_7 3", "p;f;g_[i] 3", "p;h 5", "p;run;read_[k] 4"])
+}
+
 @Test func `a name can break no line and add no element or value`() {
     let names = NamesByAddress([
         1: [NamedFrame(kind: .native, name: "a;b\nc\u{1B}[31m\u{202E}")], 2: [NamedFrame(kind: .native, name: "cpu 7")],

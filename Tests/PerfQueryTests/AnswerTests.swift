@@ -30,7 +30,7 @@ private let topAnswer = "{\(opening),\"rows\":[\(row(#""burn<int>(char\u001b[31m
     #expect(
         run.output == """
             2026-03-01T11:45:00Z to 2026-03-01T12:00:00Z · 12,345 samples of cpu · 2 hosts (1 silent) · 1,200 dropped \
-            (spool 1,200) · 0.1 % cut · intervals over hosts
+            (spool 1,200) · 7 cut · intervals over hosts
 
                self  95 % interval     total  95 % interval  cores  function                 where
             60.10 %  58.9–61.3 %    100.00 %  99.0–100.0 %   0.600  burn<int>(char\\x1b[31m)  /usr/bin/demo
@@ -47,6 +47,24 @@ private let topAnswer = "{\(opening),\"rows\":[\(row(#""burn<int>(char\u001b[31m
         .compactMap { RFC3339.timestamp(String($0.drop { $0 != "=" }.dropFirst())) }
     try #require(times.count == 2)
     #expect(TimeRange(start: times[0], end: times[1]).seconds == 7200)
+}
+
+@Test func `lines are asked for and shown with their files`() async throws {
+    let line = row(#""burn<int>""#).replacingOccurrences(
+        of: #""file":null,"line":null"#, with: #""file":"/s/burn.cc","line":42"#)
+    let body = "{\(opening),\"rows\":[\(line)]}".replacingOccurrences(
+        of: #""wholeStacks":null,"cutStacks":7,"brokenStacks":null"#,
+        with: #"""
+            "wholeStacks":12337,"cutStacks":7,"brokenStacks":1,"cutDepths":{"least":9,"median":20,"most":127},\#
+            "brokenReasons":{"no caller":1}
+            """#)
+    let server = try await AnsweringServer(["top": .init(status: 200, body: body)])
+    let run = try await ProgramRun.perfQuery(["top", "--by", "line", "--names", "full", "--server", server.url])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.contains("99.9 % of stacks whole, 7 cut at 9 to 127 frames, 1 broken (no caller 1)"))
+    #expect(run.output.contains("line of    where\n"), "\(run.output)")
+    #expect(run.output.contains("burn<int>  /s/burn.cc:42\n"), "\(run.output)")
+    #expect(server.uris.first?.hasSuffix("&by=line&sort=self&limit=20&names=full") == true)
 }
 
 @Test func `json is the aggregator's answer, byte for byte`() async throws {

@@ -17,8 +17,8 @@ import Testing
         (["top", "--callers-of", "f"], "--callers-of comes later; 'perf-query top --help' lists what there is"),
         (["services", "--ca", "f"], "--ca comes later; 'perf-query services --help' lists what there is"),
         (
-            ["top", "--by", "line"],
-            "--by line comes later; there are: function, module, thread, process, host, service"
+            ["top", "--by", "version"],
+            "--by version comes later; there are: function, line, module, thread, process, host, service"
         ),
         (["top", "--by", "label:zone"], "--by label:zone comes later"),
         (["top", "--by", "x"], "--by: 'x' is none of"),
@@ -42,6 +42,9 @@ import Testing
         (["flamegraph", "--format", "png"], "--format: 'png' is none of svg, folded, json"),
         (["flamegraph", "--output", "x.html"], "the format of 'x.html' comes later"),
         (["flamegraph", "--plain"], "--plain is for --format folded"),
+        (["flamegraph", "--lines"], "--lines is for --format folded"),
+        (["flamegraph", "--names", "long"], "--names"),
+        (["top", "--names", "long"], "--names"),
         (["nonsense"], "Unexpected argument 'nonsense'"),
         (["top", "--nonsense"], "Unknown option '--nonsense'"),
         (["top", "--server", "https://x"], "https comes later"),

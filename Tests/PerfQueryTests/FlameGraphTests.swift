@@ -57,11 +57,13 @@ func `the format wins over the extension and the extension over the default`(
 @Test func `folded stacks are asked for with their flags`() async throws {
     let server = try await AnsweringServer(["flamegraph": .init(status: 200, body: "a;b 1\n")])
     let run = try await ProgramRun.perfQuery([
-        "flamegraph", "--server", server.url, "--format", "folded", "--threads", "--value", "unit", "--plain",
+        "flamegraph", "--server", server.url, "--format", "folded", "--threads", "--lines", "--value", "unit",
+        "--plain",
+        "--names", "full",
     ])
     #expect(run.output == "a;b 1\n")
     let uri = try #require(server.uris.first)
-    #expect(uri.hasSuffix("&format=folded&threads=true&value=unit&plain=true"))
+    #expect(uri.hasSuffix("&format=folded&threads=true&lines=true&value=unit&plain=true&names=full"))
     #expect(run.errors == "")
 }
 

@@ -42,11 +42,20 @@ import Yams
                 case let other: throw RawConnection.Failure(what: "\(String(describing: other))")
                 }
             }
-            var builder = SymbolTableBuilder(quality: .symbols, loadSegments: [])
-            for (name, start) in [("hot_function", UInt64(0x1000)), ("cool_function", 0x2000)] {
+            var builder = SymbolTableBuilder(quality: .debugInformation, loadSegments: [])
+            for (name, start) in [("hot_function(int)", UInt64(0x1000)), ("cool_function", 0x2000)] {
                 guard let index = builder.index(ofName: Array(name.utf8)) else { continue }
                 _ = builder.add(start, start + 0x1000, name: index)
             }
+            // The sample's address lies in `spin<int>(int*)` of spin.h, inlined at line 12 of hot.cc.
+            let spin = try #require(builder.index(ofName: Array("spin<int>(int*)".utf8)))
+            let (header, source) = (
+                builder.index(ofFile: Array("/s/spin.h".utf8)), builder.index(ofFile: Array("/s/hot.cc".utf8))
+            )
+            let call = builder.addCall(parent: 0, name: spin, file: source, line: 12)
+            _ = builder.addRow(0x1000, inlined: 0, file: source, line: 11)
+            _ = builder.addRow(0x10F0, inlined: call, file: header, line: 3)
+            _ = builder.addRow(0x2000, inlined: 0, file: 0, line: 0)
             let table = try builder.finish().encoded()
             let half = table.count / 2
             for part in [0..<half, half..<table.count] {
@@ -66,8 +75,21 @@ import Yams
         }
         #expect(
             folded.split(separator: "\n") == [
-                "postgres;vfs_read_[k] 60", "web;cool_function 30", "web;hot_function 90",
+                "postgres;vfs_read_[k] 60", "web;cool_function 30", "web;hot_function;spin<int>_[i] 90",
             ])
+        let byLine = try await server.get("/api/v1/flamegraph?format=folded&lines=true&names=full&service=web")
+        #expect(
+            String(decoding: byLine.body, as: UTF8.self)
+                == "web;cool_function 30\nweb;hot_function(int):12;spin<int>(int*):3_[i] 90\n")
+        let lines = try #require(
+            try JSONSerialization.jsonObject(with: Data(try await server.get("/api/v1/top?by=line").body))
+                as? [String: Any])
+        let lineRows = try #require(lines["rows"] as? [[String: Any]])
+        #expect(lineRows.map { $0["name"] as? String } == ["spin<int>", "hot_function"])
+        #expect(lineRows.map { $0["file"] as? String } == ["/s/spin.h", "/s/hot.cc"])
+        #expect(lineRows.map { $0["line"] as? Int } == [3, 12])
+        #expect(lineRows.map { $0["self"] as? Int } == [900_000_000, 0])
+        #expect(lineRows.map { $0["total"] as? Int } == [900_000_000, 900_000_000])
         let threads = try await server.get("/api/v1/flamegraph?format=folded&threads=true&plain=true&service=db")
         #expect(String(decoding: threads.body, as: UTF8.self) == "postgres;worker-#;vfs_read 60\n")
         let svg = try await server.get("/api/v1/flamegraph?service=w*")
@@ -79,7 +101,8 @@ import Yams
             try JSONSerialization.jsonObject(with: Data(try await server.get("/api/v1/top?service=web").body))
                 as? [String: Any])
         let rows = try #require(top["rows"] as? [[String: Any]])
-        #expect(rows.map { $0["name"] as? String } == ["hot_function", "cool_function"])
+        #expect(rows.map { $0["name"] as? String } == ["spin<int>", "cool_function", "hot_function"])
+        #expect(rows.map { $0["line"] as? Int } == [3, nil, 12])
         #expect(rows.first?["self"] as? Int == 900_000_000)
         #expect(rows.first?["selfShare"] as? Double == 0.75)
         // 0.9 s in three windows of 10 s.
@@ -277,7 +300,9 @@ import Yams
             ("/api/v1/top?by=process", 200), ("/api/v1/top?by=thread", 200), ("/api/v1/top?by=host", 200),
             ("/api/v1/top?by=service&host=host-1", 200), ("/api/v1/top?process=web&thread=worker-7", 200),
             ("/api/v1/flamegraph", 200), ("/api/v1/flamegraph?format=json&threads=true", 200),
-            ("/api/v1/flamegraph?format=folded&value=unit", 200), ("/api/v1/services", 200),
+            ("/api/v1/flamegraph?format=folded&value=unit&lines=true&names=full", 200),
+            ("/api/v1/top?names=full", 200), ("/api/v1/top?names=long", 400), ("/api/v1/flamegraph?names=", 400),
+            ("/api/v1/services", 200),
             ("/api/v1/services?process=postgres", 200), ("/api/v1/hosts", 200), ("/api/v1/labels", 200),
             ("/api/v1/types", 200), ("/api/v1/top?service=wbe", 404), ("/api/v1/top?host=%21host-*", 404),
             ("/api/v1/top?process=nothing", 404), ("/api/v1/top?servce=web", 400), ("/api/v1/top?limit=0", 400),

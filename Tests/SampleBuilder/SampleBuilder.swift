@@ -110,7 +110,7 @@ public struct SampleBuilder {
 }
 
 /// Names addresses by a table; the module plays no part.
-public struct NamesByAddress: Symbolizer {
+public struct NamesByAddress: Symbolizer, Sendable {
     public var names: [UInt64: [NamedFrame]]
 
     public init(_ names: [UInt64: [NamedFrame]] = [:]) {

@@ -64,7 +64,7 @@ public final class HostProfiler: Sendable {
         // A command is sampled from before it begins, and only its life counts; everything else from when sampling began.
         var range = TimeRange(start: clock.wall(start), end: clock.wall(end))
         if command == nil, let covered = collected.range { range = covered }
-        let symbolizer = ModuleSymbolizer(tables: collected.tables)
+        let symbolizer = ModuleSymbolizer(tables: collected.tables, names: request.names)
         let profile = NamedProfile(
             collected.collection.samples, symbolizer: symbolizer, depth: request.depth, range: range)
         let outcome = thread.outcome

@@ -29,16 +29,16 @@ public struct ProfileOutcome: Sendable {
     }
 
     public func answer(limit: Int) -> ProfileAnswer {
-        let functions = profile.ranking(by: .function, sort: .self, limit: limit)
-        // No line tables are read yet.
-        var lines = functions
-        lines.rows = []
-        lines.rowCount = 0
-        return ProfileAnswer(
+        answer(
+            functions: profile.ranking(by: .function, sort: .self, limit: limit),
+            lines: profile.ranking(by: .line, sort: .self, limit: limit))
+    }
+
+    public func answer(functions: Ranking, lines: Ranking) -> ProfileAnswer {
+        ProfileAnswer(
             header: header, target: request.targetText, rate: request.samplesPerSecond,
             durationSeconds: range.seconds,
             command: command.map { ProfileAnswer.Command(pid: $0.process, exitCode: $0.exitCode) },
-            functions: functions, lines: lines,
-            tree: profile.callTree())
+            functions: functions, lines: lines, tree: profile.callTree())
     }
 }

@@ -1,3 +1,5 @@
+public import SymbolTables
+
 /// What `perf-agent profile` is to measure, everything resolved: flags, PROJECT_CONFIG.xml and defaults.
 public struct ProfileRequest: Sendable {
     public enum Target: Hashable, Sendable {
@@ -16,6 +18,8 @@ public struct ProfileRequest: Sendable {
     public var samplesPerSecond: Double
     /// Frames kept per stack, counted from the leaf.
     public var depth: Int
+    /// How functions are called.
+    public var names = SymbolNames.Form.short
     /// nil: until interrupted, or the command's end.
     public var duration: Duration?
     /// Bytes of stack that are copied with each sample and unwound; 0: the kernel follows frame pointers.

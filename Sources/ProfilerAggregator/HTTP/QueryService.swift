@@ -69,7 +69,8 @@ struct QueryService: Sendable {
         _ question: Question, _ stored: SampleAnswer, _ tables: [ModuleIdentity: SymbolTable]
     ) -> Answer {
         let profile = NamedProfile(
-            stored.samples, symbolizer: ModuleSymbolizer(tables: tables), range: stored.coveredRange)
+            stored.samples, symbolizer: ModuleSymbolizer(tables: tables, names: question.names),
+            range: stored.coveredRange)
         var coverage = Coverage(of: profile, hostsSilent: stored.silentHosts.count, dropped: stored.dropped)
         if stored.unreadableSamples > 0 { coverage.dropped["unreadable"] = stored.unreadableSamples }
         func header() -> AnswerHeader { AnswerHeader(of: profile, asked: question.asked, coverage: coverage) }
@@ -80,7 +81,7 @@ struct QueryService: Sendable {
         case .top:
             let ranking = profile.ranking(by: question.dimension, sort: question.order, limit: question.limit)
             var answer = json(TopAnswer(of: profile, ranking: ranking, asked: question.asked, coverage: coverage))
-            answer.note = note(ranking, limit: question.limit)
+            answer.note = note(ranking, of: question)
             return answer
         case .services:
             return json(
@@ -102,8 +103,8 @@ struct QueryService: Sendable {
                 return json(FlameGraphAnswer(header: header(), tree: tree))
             case .folded:
                 let folded = Folded(
-                    of: profile, withThreads: question.withThreads, measure: question.measure,
-                    isPlain: question.isPlain)
+                    of: profile, withThreads: question.withThreads, withLines: question.withLines,
+                    measure: question.measure, isPlain: question.isPlain)
                 return Answer(contentType: "text/plain; charset=utf-8", bytes: folded.bytes, note: folded.note)
             case .svg:
                 let measure = question.measure ?? profile.naturalMeasure
@@ -118,12 +119,16 @@ struct QueryService: Sendable {
         }
     }
 
-    /// Says that rows were cut; nil where none were.
-    private static func note(_ ranking: Ranking, limit: Int) -> String? {
+    /// Says that rows were cut, or why there are no lines; nil where neither is so.
+    private static func note(_ ranking: Ranking, of question: Question) -> String? {
+        if question.dimension == .line, ranking.rowCount == 0 {
+            return "nothing that was sampled has line tables (debug information)"
+        }
         guard ranking.rowCount > ranking.rows.count else { return nil }
         let counts = [ranking.rows.count, ranking.rowCount].map { Grouped.text(UInt64($0)) }
         return "\(counts[0]) of \(counts[1]) rows"
-            + (limit < Question.maximumLimit ? "; a larger limit shows more" : ", as many as an answer may have")
+            + (question.limit < Question.maximumLimit
+                ? "; a larger limit shows more" : ", as many as an answer may have")
     }
 
     private static func subtitle(_ profile: NamedProfile, _ coverage: Coverage) -> String {
@@ -132,6 +137,7 @@ struct QueryService: Sendable {
         let (start, end) = TimeText.pair(profile.range.start, profile.range.end)
         return "\(profile.type.name), \(profile.sampleCount) samples of \(hosts), "
             + "\(start) to \(end)"
+            + (SummaryLine.stacks(coverage, of: profile.sampleCount).map { ", \($0)" } ?? "")
             + (dropped > 0 ? ", \(dropped) samples dropped" : "")
     }
 

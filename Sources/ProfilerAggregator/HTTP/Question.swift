@@ -2,6 +2,7 @@ import Analysis
 import Formats
 import Profiles
 import Settings
+import SymbolTables
 
 /// A question of the HTTP API, read from the parameters of its URI.
 struct Question: Equatable {
@@ -21,6 +22,8 @@ struct Question: Equatable {
     var limit = 20
     var format = Format.svg
     var withThreads = false
+    var withLines = false
+    var names = SymbolNames.Form.short
     var measure: Measure?
     var isPlain = false
 
@@ -35,8 +38,8 @@ struct Question: Equatable {
     static func parameters(of endpoint: Endpoint) -> [String] {
         let common = ["service", "host", "process", "thread", "type", "from", "to"]
         return switch endpoint {
-        case .top: common + ["by", "sort", "limit"]
-        case .flamegraph: common + ["format", "threads", "value", "plain"]
+        case .top: common + ["by", "sort", "limit", "names"]
+        case .flamegraph: common + ["format", "threads", "lines", "value", "plain", "names"]
         case .services, .hosts, .labels, .types: common
         }
     }
@@ -123,7 +126,9 @@ struct Question: Equatable {
         format = try word("format", Format.svg)
         if given["value"] != nil { measure = try word("value", Measure.samples) }
         withThreads = try flag("threads")
+        withLines = try flag("lines")
         isPlain = try flag("plain")
+        names = try word("names", SymbolNames.Form.short)
         if let text = try single("limit") {
             guard let limit = Int(text), (1...Self.maximumLimit).contains(limit) else {
                 throw APIError(.badRequest, "limit: '\(text)' is not a number from 1 to \(Self.maximumLimit)")
