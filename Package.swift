@@ -178,8 +178,8 @@ let package = Package(
             "ProfilerAgentTests",
             [
                 "ProfilerAgent", "ObjectHelperProgram", "SymbolTables", "SymbolSources", "ObjectFiles", "LinuxSystem",
-                "PerfEvents", "Settings", "Profiles", "ByteCoding", "WireProtocol", "AllocationCount", nioCore,
-                nioPosix, logging,
+                "PerfEvents", "Settings", "Profiles", "ByteCoding", "WireProtocol", "AllocationCount", "Patterns",
+                "Formats", "ToolOutput", nioCore, nioPosix, logging,
             ]),
         tests(
             "ProfilerAggregatorTests",

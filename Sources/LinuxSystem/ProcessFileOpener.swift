@@ -36,7 +36,11 @@ public enum ProcessFileOpener {
         public init(range: Range<UInt64>, inode: UInt64, device: (major: UInt32, minor: UInt32)? = nil) {
             self.range = range
             self.inode = inode
-            self.device = device.map { UInt64(gnu_dev_makedev($0.major, $0.minor)) }
+            // As makedev(3) puts them together; a macro, which Swift doesn't see.
+            self.device = device.map { device in
+                let (major, minor) = (UInt64(device.major), UInt64(device.minor))
+                return (major & 0xFFF) << 8 | (major & 0xFFFF_F000) << 32 | minor & 0xFF | (minor & 0xFFFF_FF00) << 12
+            }
         }
     }
 
@@ -67,7 +71,9 @@ public enum ProcessFileOpener {
         }
         if inode != 0 {
             let status = try status(place, path: path)
-            guard status.st_ino == inode, device.map({ UInt64(status.st_dev) == $0 }) ?? true else { throw .replaced(path: path) }
+            guard status.st_ino == inode, device.map({ UInt64(status.st_dev) == $0 }) ?? true else {
+                throw .replaced(path: path)
+            }
         }
         return try reopen(place, path: path)
     }

@@ -51,7 +51,8 @@ struct ContainerFindings: Hashable, Sendable {
             }
         guard count > 0 else { return "no container is seen to run; \(groups)" }
         let parts = countByRuntime.map { "\($0.key.rawValue): \($0.value)" }.sorted().joined(separator: ", ")
-        return "\(count) \(count == 1 ? "runs" : "run") (\(parts)), with the ID as the label `container`, a pod's UID as"
+        return
+            "\(count) \(count == 1 ? "runs" : "run") (\(parts)), with the ID as the label `container`, a pod's UID as"
             + " `pod`; \(groups)"
     }
 }
