@@ -188,7 +188,7 @@ let package = Package(
             [
                 "ProfilerAgent", "ObjectHelperProgram", "SymbolTables", "SymbolSources", "ObjectFiles", "LinuxSystem",
                 "PerfEvents", "Unwinding", "Settings", "Profiles", "ByteCoding", "WireProtocol", "AllocationCount",
-                nioCore, nioPosix, logging,
+                "Patterns", "Formats", "ToolOutput", nioCore, nioPosix, logging,
             ]),
         tests(
             "ProfilerAggregatorTests",

@@ -1,4 +1,8 @@
 /// What the path of a control group tells of the processes in it.
+///
+/// Paths are seen from the control group namespace of whoever reads them: what lies outside of the reader's own one
+/// begins with as many `/..` as there are levels up to a common ancestor, whose name stays unknown. Such steps are
+/// skipped when names are looked for.
 public struct ControlGroup: Hashable, Sendable {
     /// As in /proc/PID/cgroup: `/system.slice/nginx.service`.
     public var path: String
@@ -9,33 +13,16 @@ public struct ControlGroup: Hashable, Sendable {
 
     /// The control group of a process; nil where it can't be read.
     public static func read(_ process: Int32) -> ControlGroup? {
-        ProcFile.read("/proc/\(process)/cgroup", limit: 65_536).flatMap(parse)
+        ControlGroupMembership.read(process)?.group
     }
 
-    /// From a text of the form of /proc/PID/cgroup (cgroups(7)): lines of `ID:CONTROLLERS:PATH`. The unified hierarchy
-    /// (ID 0) is taken where it says anything, else systemd's own, else the longest path of the others.
+    /// From a text of the form of /proc/PID/cgroup; see `ControlGroupMembership.group`.
     public static func parse(_ text: [UInt8]) -> ControlGroup? {
-        var best: (rank: Int, path: String)?
-        for line in text.split(separator: 10) {
-            let parts = line.split(separator: 0x3A, maxSplits: 2, omittingEmptySubsequences: false)
-            guard parts.count == 3 else { continue }
-            let path = String(decoding: parts[2], as: UTF8.self)
-            let rank: Int
-            if path == "/" {
-                rank = 0
-            } else if parts[0].elementsEqual("0".utf8) {
-                rank = 3_000_000
-            } else if parts[1].elementsEqual("name=systemd".utf8) {
-                rank = 2_000_000
-            } else {
-                rank = 1 + min(path.utf8.count, 1_000_000)
-            }
-            if rank > best?.rank ?? -1 { best = (rank, path) }
-        }
-        return best.map { ControlGroup(path: $0.path) }
+        ControlGroupMembership(text).group
     }
 
-    private var elements: [Substring] { path.split(separator: "/") }
+    /// The names along the path, steps out of the reader's namespace left out.
+    var elements: [Substring] { path.split(separator: "/").filter { $0 != ".." } }
 
     /// The systemd unit of a system service: the last `*.service` below system.slice. Sessions (`session-3.scope`), users'
     /// managers (`user@1000.service`) and containers' scopes are none.
@@ -46,27 +33,73 @@ public struct ControlGroup: Hashable, Sendable {
             if element.hasSuffix(".service"), !element.hasPrefix("user@"), element.utf8.count > ".service".utf8.count {
                 return String(element)
             }
-            // What runs in a scope was not started by the service above it.
-            if element.hasSuffix(".scope") { return nil }
+            // What runs in a scope, or in a pod below its runtime's unit, was not started by the service above it.
+            if element.hasSuffix(".scope") || element.contains("kubepods") { return nil }
         }
         return nil
     }
+}
 
-    /// The ID of the container, 64 hexadecimal digits, as Docker, containerd, CRI-O and Podman write it into the path:
-    /// `/docker/ID`, `docker-ID.scope`, `/kubepods/…/ID`, `cri-containerd-ID.scope`, `crio-ID.scope`,
-    /// `libpod-ID.scope`, `/libpod_parent/libpod-ID`. A container inside another one counts as itself.
-    public var containerID: String? {
-        for element in elements.reversed() {
-            var name = element
-            if name.hasSuffix(".scope") { name = name.dropLast(".scope".count) }
-            // Monitors stand beside the container, in a group of their own with the same ID.
-            if name.hasPrefix("crio-conmon-") || name.hasPrefix("libpod-conmon-") { continue }
-            if let dash = name.lastIndex(of: "-") { name = name[name.index(after: dash)...] }
-            // containerd's plugin for cgroups of systemd: `SLICE:cri-containerd:ID`.
-            if let colon = name.lastIndex(of: ":") { name = name[name.index(after: colon)...] }
-            let isDigits = name.utf8.allSatisfy { ($0 >= 48 && $0 <= 57) || ($0 >= 97 && $0 <= 102) }
-            if name.utf8.count == 64, isDigits { return String(name) }
+/// The control groups that one process is in: one in each hierarchy that is mounted (cgroups(7)).
+///
+/// Version 2 knows one hierarchy, version 1 one for each controller or pair of them, and a hybrid host has both.
+public struct ControlGroupMembership: Hashable, Sendable {
+    public struct Entry: Hashable, Sendable {
+        /// `memory`, `cpu,cpuacct`, `name=systemd`; empty for the unified hierarchy of version 2.
+        public var controllers: String
+        /// Begins with a slash; the kernel's mark of a removed group is taken off.
+        public var path: String
+
+        public init(controllers: String, path: String) {
+            self.controllers = controllers
+            self.path = path
         }
-        return nil
+    }
+
+    public private(set) var entries: [Entry] = []
+
+    /// There are 14 controllers, and named hierarchies are made by hand.
+    private static let maximumEntries = 64
+
+    /// From a text of the form of /proc/PID/cgroup: lines of `ID:CONTROLLERS:PATH`. What isn't one is left out.
+    public init(_ text: [UInt8]) {
+        for line in text.split(separator: 10) {
+            let parts = line.split(separator: 0x3A, maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3, parts[2].first == 0x2F, entries.count < Self.maximumEntries else { continue }
+            var path = parts[2]
+            let removed = Array(" (deleted)".utf8)
+            if path.count > removed.count, path.suffix(removed.count) == removed[...] { path.removeLast(removed.count) }
+            entries.append(
+                Entry(
+                    controllers: String(decoding: parts[1], as: UTF8.self), path: String(decoding: path, as: UTF8.self))
+            )
+        }
+    }
+
+    /// Reads only what the kernel itself knows: no memory and no file of the process is touched.
+    public static func read(_ process: Int32) -> ControlGroupMembership? {
+        ProcFile.read("/proc/\(process)/cgroup", limit: 65_536).map { ControlGroupMembership($0) }
+    }
+
+    /// The one path that says most. A container's comes first: on a hybrid host its runtime moves it in the hierarchies
+    /// of version 1 alone and leaves it beside itself in the unified one. Then the unified hierarchy where it says
+    /// anything, else systemd's own, else the longest path.
+    public var group: ControlGroup? {
+        var best: (rank: Int, path: String)?
+        for entry in entries {
+            var rank: Int
+            if entry.path == "/" {
+                rank = 0
+            } else if entry.controllers.isEmpty {
+                rank = 3_000_000
+            } else if entry.controllers == "name=systemd" {
+                rank = 2_000_000
+            } else {
+                rank = 1 + min(entry.path.utf8.count, 1_000_000)
+            }
+            if ControlGroup(path: entry.path).container != nil { rank += 10_000_000 }
+            if rank > best?.rank ?? -1 { best = (rank, entry.path) }
+        }
+        return best.map { ControlGroup(path: $0.path) }
     }
 }

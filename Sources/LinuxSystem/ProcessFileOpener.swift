@@ -29,10 +29,18 @@ public enum ProcessFileOpener {
         public var range: Range<UInt64>
         /// 0 where unknown.
         public var inode: UInt64
+        /// Of the file system, as stat(2) has it; nil where it is not to be compared. On an overlay the mapping's is not that of the file at
+        /// its path, so this is for files of plain file systems.
+        public var device: UInt64?
 
-        public init(range: Range<UInt64>, inode: UInt64) {
+        public init(range: Range<UInt64>, inode: UInt64, device: (major: UInt32, minor: UInt32)? = nil) {
             self.range = range
             self.inode = inode
+            // As makedev(3) puts them together; a macro, which Swift doesn't see.
+            self.device = device.map { device in
+                let (major, minor) = (UInt64(device.major), UInt64(device.minor))
+                return (major & 0xFFF) << 8 | (major & 0xFFFF_F000) << 32 | minor & 0xFF | (minor & 0xFFFF_FF00) << 12
+            }
         }
     }
 
@@ -44,14 +52,16 @@ public enum ProcessFileOpener {
     ) throws(Failure) -> OwnedDescriptor {
         // The kernel's mark may also be the end of a real name: then the file is there, with the right inode.
         do {
-            return try open(process, path: path, inode: mapping?.inode ?? 0)
+            return try open(process, path: path, inode: mapping?.inode ?? 0, device: mapping?.device)
         } catch {
             guard let mapping, let place = try? place(of: mapping, in: process) else { throw error }
             return try reopen(place, path: path)
         }
     }
 
-    private static func open(_ process: Int32, path: String, inode: UInt64) throws(Failure) -> OwnedDescriptor {
+    private static func open(
+        _ process: Int32, path: String, inode: UInt64, device: UInt64?
+    ) throws(Failure) -> OwnedDescriptor {
         let place: OwnedDescriptor
         do throws(SystemCallError) {
             let root = try OwnedDescriptor.open("/proc/\(process)/root", flags: Int32(LINUX_O_PATH) | O_DIRECTORY)
@@ -61,7 +71,9 @@ public enum ProcessFileOpener {
         }
         if inode != 0 {
             let status = try status(place, path: path)
-            guard status.st_ino == inode else { throw .replaced(path: path) }
+            guard status.st_ino == inode, device.map({ UInt64(status.st_dev) == $0 }) ?? true else {
+                throw .replaced(path: path)
+            }
         }
         return try reopen(place, path: path)
     }

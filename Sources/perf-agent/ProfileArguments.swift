@@ -74,26 +74,34 @@ enum ProfileArguments {
         }
     }
 
-    /// A PID, a name or glob, `host`, or a path, which is run with `arguments`.
+    /// What the words before a colon stand for.
+    private static let kinds: [(prefix: String, shape: String, target: @Sendable (String) -> ProfileRequest.Target)] = [
+        ("service:", "service:NAME", { .service($0) }), ("container:", "container:ID", { .container($0) }),
+        ("cgroup:", "cgroup:PATH", { .controlGroup($0) }),
+    ]
+
+    /// A PID, a name or glob, `service:…`, `container:…`, `cgroup:…`, `host`, or a path, which is run with `arguments`.
     static func target(_ text: String?, command: [String]) throws(Failure) -> (ProfileRequest.Target, text: String) {
         guard let text else {
             guard let program = command.first else {
                 throw Failure(
-                    "say what to profile: a PID, a program's name, a path, `host`, or -- COMMAND ARG…", code: .usage)
+                    "say what to profile: a PID, a program's name, service:NAME, container:ID, cgroup:PATH, a path, `host`,"
+                        + " or -- COMMAND ARG…", code: .usage)
             }
             return (.command(command), command.count == 1 ? program : command.joined(separator: " "))
         }
-        if text.contains("/"), !text.hasPrefix("cgroup:") {
+        let kind = kinds.first { text.hasPrefix($0.prefix) }
+        if text.contains("/"), kind == nil {
             return (.command(try runnable(text) + command), ([text] + command).joined(separator: " "))
         }
         guard command.isEmpty else {
             throw Failure("'\(text)' and a command after -- can't both be profiled; give one of them", code: .usage)
         }
         if text == "host" { return (.host, text) }
-        for prefix in ["service:", "container:", "cgroup:"] where text.hasPrefix(prefix) {
-            throw Failure(
-                "the target \(prefix)… comes later; there are: PID, a program's name or glob, a path, host, -- COMMAND",
-                code: .usage)
+        if let kind {
+            let rest = String(text.dropFirst(kind.prefix.count))
+            guard !rest.isEmpty else { throw Failure("'\(text)' names nothing; expected \(kind.shape)", code: .usage) }
+            return (kind.target(rest), text)
         }
         if text.allSatisfy({ $0.isASCII && $0.isNumber }) {
             guard let process = Int32(text), process > 0 else {

@@ -16,9 +16,12 @@ struct ProfileVerb: AsyncParsableCommand {
             perf-agent profile [<options>] -- <command> [<argument> ...]
             """,
         discussion: """
-            TARGET is a PID (with its descendants), a program's name or glob, `host`, or a path to a program or script, \
-            which is then run. After -- stands a command to run and sample from its first instruction to its last, \
-            children too. Defaults come from the nearest PROJECT_CONFIG.xml upward from here.
+            TARGET is a PID (with its descendants); a program's name or glob; service:NAME, a service or glob by the \
+            fleet's rules (environment, systemd unit, program); container:ID, of which the first 8 digits suffice; \
+            cgroup:PATH, as in /proc/PID/cgroup or below /sys/fs/cgroup, with all below it; `host`; or a path to a program \
+            or script, which is then run. What enters a service, container or control group meanwhile is sampled too. \
+            After -- stands a command to run and sample from its first instruction to its last, children too. Defaults \
+            come from the nearest PROJECT_CONFIG.xml upward from here.
 
             Functions are one row where name, module and source file are the same, inlined or not; the line beside them is \
             the one that took most. An inlined function is a frame of its own above the one that holds its code; folded \
@@ -27,9 +30,10 @@ struct ProfileVerb: AsyncParsableCommand {
             EXAMPLES:
               perf-agent profile --flamegraph -- make -j4
               perf-agent profile nginx --duration 30s --format folded --output nginx.folded
+              perf-agent profile container:4f1c0d9a2b7e --flamegraph
             """)
 
-    @Argument(help: "PID, name, glob, path or `host`.")
+    @Argument(help: "PID, name, glob, service:NAME, container:ID, cgroup:PATH, path or `host`.")
     var target: String?
     @Argument(parsing: .postTerminator, help: "A command and its arguments, after --.")
     var command: [String] = []

@@ -75,7 +75,7 @@ import Testing
             ("0::/kubepods.slice/kubepods-pod1.slice/crio-\(id).scope", nil, id),
             ("0::/kubepods.slice/crio-conmon-\(id).scope", nil, nil),
             ("0::/machine.slice/libpod-\(id).scope/container", nil, id),
-            ("0::/system.slice/containerd.service/kubepods-x.slice:cri-containerd:\(id)", "containerd.service", id),
+            ("0::/system.slice/containerd.service/kubepods-x.slice:cri-containerd:\(id)", nil, id),
             ("12:pids:/a\n1:name=systemd:/system.slice/ssh.service\n0::/", "ssh.service", nil),
             ("4:memory:/docker/\(id)\n1:cpu:/\n", nil, id),
         ] as [(String, String?, String?)])

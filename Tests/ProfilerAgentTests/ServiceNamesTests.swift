@@ -54,6 +54,15 @@ import Testing
         #expect(answer.labels == [Label(name: "container", value: Self.container)])
     }
 
+    @Test func `a pod's UID is a label beside its container's`() {
+        let uid = "6fb1b8a4-33c7-4d1e-9d5b-0c3e1a2b4c5d"
+        let facts = ProcessFacts(
+            controlGroup: "/kubepods/burstable/pod\(uid)/\(Self.container)", program: "/usr/bin/redis-server")
+        let answer = ServiceNames().answer(for: facts, name: "x", isKernelThread: false)
+        #expect(
+            answer.labels == [Label(name: "container", value: Self.container), Label(name: "pod", value: uid)])
+    }
+
     @Test func `threads of the kernel are one service`() {
         #expect(
             ServiceNames().answer(for: ProcessFacts(), name: "kworker/0:1", isKernelThread: true).service == "kernel")

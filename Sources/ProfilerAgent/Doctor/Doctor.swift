@@ -15,7 +15,7 @@ public enum Doctor {
         /// Functions in the kernel's own table; nil with the reason where it can't be used.
         var kernelFunctions: Result<Int, KernelSymbolsError>
         var hasTypeFormat: Bool
-        var containers: Int
+        var containers: ContainerFindings
         var onlineCPUs: Int
         /// Running programs that compile or interpret code at run time.
         var runtimes: [String]
@@ -24,10 +24,8 @@ public enum Doctor {
     public static func examine() -> DoctorAnswer { answer(look()) }
 
     static func look() -> Findings {
-        var containers: Set<String> = []
         var runtimes: Set<String> = []
         for process in ProcFile.processes() {
-            if let container = ControlGroup.read(process)?.containerID { containers.insert(container) }
             if let name = ProcFile.executable(of: process)?.split(separator: "/").last.map(String.init),
                 ["python", "node", "java", "ruby", "php", "dotnet", "beam.smp", "luajit"].contains(
                     where: name.hasPrefix)
@@ -42,7 +40,7 @@ public enum Doctor {
         return Findings(
             kernelRelease: KernelRelease.current(), probe: .run(), rights: .effective(), isRoot: geteuid() == 0,
             kernelFunctions: symbols, hasTypeFormat: unsafe access("/sys/kernel/btf/vmlinux", R_OK) == 0,
-            containers: containers.count, onlineCPUs: CPUList.online()?.count ?? 1, runtimes: runtimes.sorted())
+            containers: .look(), onlineCPUs: CPUList.online()?.count ?? 1, runtimes: runtimes.sorted())
     }
 
     static func answer(_ found: Findings) -> DoctorAnswer {
@@ -60,7 +58,7 @@ public enum Doctor {
             feature(
                 "lost_counts", probe.lostCounts, "the kernel counts lost records beside each event",
                 without: "losses are known only when the ring has room again", since: "6.0"),
-            kernelNames(found), typeFormat(found), containers(found), symbols(), debugInformation(),
+            kernelNames(found), typeFormat(found), found.containers.check(), symbols(), debugInformation(),
             runtimes(found),
         ]
         return DoctorAnswer(canSample: probe.wholeHost || probe.ownProcesses, checks: checks)
@@ -201,13 +199,6 @@ public enum Doctor {
             : Check(
                 name: "btf", state: .limited, detail: "no BTF; nothing that is measured today needs it",
                 remedy: "use a kernel with CONFIG_DEBUG_INFO_BTF for later types of profiles")
-    }
-
-    private static func containers(_ found: Findings) -> Check {
-        Check(
-            name: "containers", state: .ok,
-            detail: found.containers == 0
-                ? "none is seen to run" : "\(found.containers) run; each one's ID is the label `container`")
     }
 
     private static func symbols() -> Check {

@@ -27,9 +27,9 @@ public final class HostProfiler: Sendable {
         let host = Host(name: HostName.current(), agent: .random())
         var notes: [String] = []
         let command = try startCommand()
-        let targets = try selectedProcesses(command: command?.process)
+        let target = try TargetSelection(request.target, command: command?.process)
 
-        let (thread, isWholeHost) = try await startSampling(command: command, targets: targets.map(\.process), &notes)
+        let (thread, isWholeHost) = try await startSampling(command: command, target: target, &notes)
         let identities = ObjectReader()
         let tables = ObjectReader()
         let resolver = ModuleResolver(identities: identities, tables: tables)
@@ -37,7 +37,7 @@ public final class HostProfiler: Sendable {
             resolver: resolver, inspector: ProcessInspector(wantsCommandLine: false), names: ServiceNames(),
             hostLabels: [])
         let answering = Task { await finisher.answer(thread.questions, unwindTables: thread.unwindTables) }
-        let collecting = Task { await Self.collect(thread, finisher, resolver, host) }
+        let collecting = Task { await Self.collect(thread, finisher, resolver, host, service: target.service) }
 
         let start = HostClock.monotonicNow
         let clock = HostClock.now()
@@ -50,7 +50,8 @@ public final class HostProfiler: Sendable {
                     program: request.targetText, reason: "\(SystemCallReason.text(error.code))")
             }
         }
-        var ended = await waitForEnd(command: command, targets: targets.map(\.process), since: start, progress)
+        let awaited = target.isOpen && isWholeHost ? [] : target.processes.map(\.process)
+        var ended = await waitForEnd(command: command, targets: awaited, since: start, progress)
         let end = HostClock.monotonicNow
         thread.stop()
         await thread.ended()
@@ -82,7 +83,7 @@ public final class HostProfiler: Sendable {
         }
         return ProfileOutcome(
             request: request, profile: profile, range: range, ledger: outcome?.ledger ?? Ledger(),
-            command: commandOutcome, processes: targets, notes: notes)
+            command: commandOutcome, processes: target.processes, notes: notes)
     }
 
     private static func notSeen(used: Double, sampled: Double) -> String {
@@ -98,44 +99,6 @@ public final class HostProfiler: Sendable {
         do { return try GatedProcess(arguments: arguments, isOutputOnError: request.isCommandOutputKeptApart) } catch {
             throw .commandFailed(program: program, reason: error.description)
         }
-    }
-
-    private func selectedProcesses(command: Int32?) throws(ProfileError) -> [(process: Int32, name: String)] {
-        switch request.target {
-        case .host, .command: return []
-        case .process(let process):
-            guard let status = ProcessStatus.read(process) else { throw .noSuchProcess(process) }
-            return [(process, status.command)]
-        case .named(let text):
-            let filter = TargetFilter.named(Glob(text))
-            let own = getpid()
-            var others: Set<String> = []
-            var found: [(process: Int32, name: String)] = []
-            for process in ProcFile.processes() where process != own {
-                guard let status = ProcessStatus.read(process), !status.isKernelThread else { continue }
-                let path = ProcFile.executable(of: process)
-                if filter.selects(process: process, name: status.command, path: path) {
-                    found.append((process, status.command))
-                } else {
-                    others.insert(status.command)
-                }
-            }
-            guard !found.isEmpty else {
-                throw .nothingMatches(glob: text, nearby: Self.nearest(text, among: others))
-            }
-            return found
-        }
-    }
-
-    /// Names that hold the asked letters or begin like them come first.
-    private static func nearest(_ text: String, among names: Set<String>) -> [String] {
-        let wanted = text.filter { $0 != "*" }.lowercased()
-        let prefix = wanted.prefix(3)
-        let similar = names.filter { name in
-            let name = name.lowercased()
-            return name.contains(wanted) || wanted.contains(name) || (prefix.count == 3 && name.hasPrefix(prefix))
-        }
-        return Array((similar.isEmpty ? Array(names) : Array(similar)).sorted().prefix(8))
     }
 
     // MARK: Sampling
@@ -155,23 +118,16 @@ public final class HostProfiler: Sendable {
     }
 
     private func startSampling(
-        command: GatedProcess?, targets: [Int32], _ notes: inout [String]
+        command: GatedProcess?, target: TargetSelection, _ notes: inout [String]
     ) async throws(ProfileError) -> (SamplingThread, isWholeHost: Bool) {
-        let filter: TargetFilter =
-            switch request.target {
-            case .host: .wholeHost
-            case .process(let process): .process(process)
-            case .named(let text): .named(Glob(text))
-            case .command: .started(command?.process ?? -1)
-            }
-        let whole = SamplingThread(plan(.wholeHost, filter: filter, kernel: true))
+        let whole = SamplingThread(plan(.wholeHost, filter: target.filter, kernel: true))
         let refusal: PerfEventError
         do {
             try await whole.start()
             return (whole, true)
         } catch { refusal = error }
-        guard case .notPermitted = refusal, !filter.isWholeHost else { throw .cannotSample(reason: "\(refusal)") }
-        let processes = command.map { [$0.process] } ?? targets
+        let processes = command.map { [$0.process] } ?? target.processes.map(\.process)
+        guard case .notPermitted = refusal, !processes.isEmpty else { throw .cannotSample(reason: "\(refusal)") }
         for kernel in [true, false] {
             let narrow = SamplingThread(
                 plan(.processes(processes), filter: .wholeHost, kernel: kernel, isOfCommand: command != nil))
@@ -180,7 +136,8 @@ public final class HostProfiler: Sendable {
                 notes.append(
                     "sampled by events of the process alone"
                         + (kernel ? "" : ", without kernel frames and time in the kernel")
-                        + ", because \(refusal)")
+                        + ", because \(refusal)"
+                        + (target.isOpen ? "; processes that come into \(request.targetText) later are missed" : ""))
                 return (narrow, false)
             } catch  where kernel {
                 continue
@@ -208,12 +165,13 @@ public final class HostProfiler: Sendable {
 
     /// Takes windows as they end. Symbol tables are read at once, while short-lived programs can still be reached.
     private static func collect(
-        _ thread: SamplingThread, _ finisher: WindowFinisher, _ resolver: ModuleResolver, _ host: Host
+        _ thread: SamplingThread, _ finisher: WindowFinisher, _ resolver: ModuleResolver, _ host: Host, service: Glob?
     ) async -> Collected {
         var collected = Collected(collection: SampleCollection(host: host), tables: [:])
         var asked: Set<ModuleIdentity> = []
         for await raw in thread.windows {
-            let (stacks, series) = await finisher.finish(raw)
+            var (stacks, series) = await finisher.finish(raw)
+            if let service { (stacks, series) = ServiceSelection(service: service).keep(of: (stacks, series)) }
             let range = raw.range
             collected.range = collected.range.map { $0.union(range) } ?? range
             thread.spareTables.give(raw.table)

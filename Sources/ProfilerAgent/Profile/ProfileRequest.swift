@@ -7,6 +7,12 @@ public struct ProfileRequest: Sendable {
         case process(Int32)
         /// All processes whose name or program matches a glob, and their descendants.
         case named(String)
+        /// A container by its ID or the first eight and more digits of it, and what enters it meanwhile.
+        case container(String)
+        /// A control group as /proc/PID/cgroup or /sys/fs/cgroup has it, everything below it, and what enters it meanwhile.
+        case controlGroup(String)
+        /// A service, or a glob of some, named as in the fleet: environment, systemd unit, program.
+        case service(String)
         case host
         /// A program that is started, with its arguments, and its descendants.
         case command([String])
@@ -42,6 +48,10 @@ public struct ProfileRequest: Sendable {
 public enum ProfileError: Error, Sendable, CustomStringConvertible {
     case noSuchProcess(Int32)
     case nothingMatches(glob: String, nearby: [String])
+    case noSuchContainer(String, running: [String])
+    case ambiguousContainer(String, candidates: [String])
+    case noSuchControlGroup(String, nearby: [String])
+    case noSuchService(glob: String, nearby: [String])
     case commandFailed(program: String, reason: String)
     case cannotSample(reason: String)
 
@@ -52,6 +62,19 @@ public enum ProfileError: Error, Sendable, CustomStringConvertible {
             "no running process is called '\(glob)'"
                 + (nearby.isEmpty ? "" : "; running are \(nearby.joined(separator: ", "))")
                 + "; to start a program give its path (./PROGRAM) or `-- PROGRAM ARG…`"
+        case .noSuchContainer(let id, let running):
+            "no running container is '\(id)'"
+                + (running.isEmpty
+                    ? "; none is seen to run (`perf-agent doctor` says what can be seen)"
+                    : "; running are \(Self.list(running)); an ID may be shortened to \(RunningContainers.fewestDigits) digits")
+        case .ambiguousContainer(let prefix, let candidates):
+            "'\(prefix)' begins the IDs of \(candidates.count) containers: \(Self.list(candidates)); give more digits"
+        case .noSuchControlGroup(let path, let nearby):
+            "there is no control group \(path), and no process is in one"
+                + (nearby.isEmpty ? "" : "; there are \(nearby.joined(separator: ", "))")
+        case .noSuchService(let glob, let nearby):
+            "no process that runs belongs to a service '\(glob)'"
+                + (nearby.isEmpty ? "" : "; there are \(nearby.joined(separator: ", "))")
         case .commandFailed(let program, let reason): "can't start '\(program)': \(reason)"
         case .cannotSample(let reason): reason
         }
@@ -60,8 +83,13 @@ public enum ProfileError: Error, Sendable, CustomStringConvertible {
     /// Nothing matched the question, which is another exit code than a failure.
     public var isNoMatch: Bool {
         switch self {
-        case .nothingMatches: true
-        case .noSuchProcess, .commandFailed, .cannotSample: false
+        case .nothingMatches, .noSuchContainer, .noSuchControlGroup, .noSuchService: true
+        case .noSuchProcess, .ambiguousContainer, .commandFailed, .cannotSample: false
         }
+    }
+
+    private static func list(_ names: [String]) -> String {
+        let shown = names.prefix(16).joined(separator: ", ")
+        return names.count > 16 ? "\(shown) and \(names.count - 16) more" : shown
     }
 }

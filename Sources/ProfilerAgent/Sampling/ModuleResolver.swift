@@ -143,7 +143,8 @@ actor ModuleResolver {
         _ descriptor: borrowing OwnedDescriptor, _ file: MappedFile, _ reader: ObjectReader
     ) async -> ResolvedModule? {
         guard case .success(let facts) = await reader.identify(descriptor) else { return nil }
-        if !file.buildID.isEmpty, facts.identity.kind == .buildID, !isSame(file.buildID, facts.identity.bytes) {
+        // Also a file without any build ID is another one than that which the kernel found one in.
+        if !file.buildID.isEmpty, facts.identity.kind != .buildID || !isSame(file.buildID, facts.identity.bytes) {
             return nil
         }
         return ResolvedModule(
@@ -161,7 +162,9 @@ actor ModuleResolver {
         if file == .vdso { return try? VirtualSharedObject.file() }
         // No file has the last inode number, so that only the mapping itself is taken.
         let mapping = ProcessFileOpener.Mapping(
-            range: owner.start..<max(owner.start, owner.end), inode: byMapping ? .max : file.inode)
+            range: owner.start..<max(owner.start, owner.end), inode: byMapping ? .max : file.inode,
+            // A process that has gone may have been in another mount namespace, where numbers of files begin anew.
+            device: process == getpid() && file.inode != 0 ? (file.deviceMajor, file.deviceMinor) : nil)
         return try? ProcessFileOpener.openModule(process, path: file.path, mapping: mapping)
     }
 }

@@ -73,7 +73,7 @@ actor ProcessInspector {
         parent > 1 ? Self.read(parent) : ProcessFacts()
     }
 
-    private static func read(_ process: Int32) -> ProcessFacts {
+    static func read(_ process: Int32) -> ProcessFacts {
         ProcessFacts(
             environment: ProcessEnvironment.variables(ServiceNames.variables, of: process) ?? [:],
             controlGroup: ControlGroup.read(process)?.path, program: ProcFile.executable(of: process))

@@ -117,7 +117,7 @@ struct ProcessTable: Sendable {
         files.intern(file, owner: owner)
     }
 
-    mutating func markTarget(_ slot: UInt32) { entries[Int(slot)].isTarget = true }
+    mutating func markTarget(_ slot: UInt32, _ isTarget: Bool = true) { entries[Int(slot)].isTarget = isTarget }
     mutating func markAskedFor(_ slot: UInt32) { entries[Int(slot)].wasAskedFor = true }
 
     /// A thread where `process` is `parentProcess`, else a process, which begins as a copy of its parent.

@@ -40,6 +40,7 @@ struct SampleIntake: RecordHandler {
     private(set) var windowEnd: UInt64
     private var throttledSince: [UInt64?] = []
     private(set) var needsScan = false
+    private var groupQuestions: GroupQuestions?
 
     init(
         filter: TargetFilter, ledgerFile: LedgerFile?, samplesPerSecond: Double, rule: WindowRule,
@@ -48,6 +49,7 @@ struct SampleIntake: RecordHandler {
     ) {
         self.unwinding = unwinding
         self.filter = filter
+        groupQuestions = GroupQuestions(filter)
         self.ledgerFile = ledgerFile
         self.samplesPerSecond = samplesPerSecond
         self.rule = rule
@@ -111,7 +113,10 @@ struct SampleIntake: RecordHandler {
             let path =
                 table.files.files.indices.contains(Int(entry.program))
                 ? table.files.files[Int(entry.program)].path : nil
-            if entry.isTarget || filter.selects(process: process, name: table.names[entry.name], path: path) {
+            let isSelected = filter.selects(process: process, name: table.names[entry.name], path: path)
+            if filter.group != nil {
+                table.markTarget(slot, isSelected)
+            } else if entry.isTarget || isSelected {
                 pending.append(slot)
             }
         }
@@ -138,6 +143,7 @@ struct SampleIntake: RecordHandler {
             drop(1, .tableFull)
             return
         }
+        askForGroup(slot, time: sample.time, isExec: false)
         let isTarget = table.entries[Int(slot)].isTarget
         guard filter.isWholeHost || isTarget else {
             samplesElsewhere &+= 1
@@ -234,6 +240,7 @@ struct SampleIntake: RecordHandler {
             process: name.pid, thread: name.tid, name: text, isExec: name.isExec, time: name.time)
         guard let slot else { return }
         if case .started(let process) = filter, process == name.pid, name.isExec { table.markTarget(slot) }
+        if groupQuestions != nil { return askForGroup(slot, time: name.time, isExec: true) }
         if filter.selects(process: name.pid, name: text, path: nil) { table.markTarget(slot) }
     }
 
@@ -340,6 +347,14 @@ struct SampleIntake: RecordHandler {
     private mutating func drop(_ count: UInt64, _ reason: DropReason) {
         counts.dropped[reason, default: 0] &+= count
         ledgerFile?.addDropped(count, reason)
+    }
+
+    /// Whose group a process is in may change; see `GroupQuestions`.
+    private mutating func askForGroup(_ slot: UInt32, time: UInt64, isExec: Bool) {
+        guard
+            let isTarget = groupQuestions?.answer(for: table.entries[Int(slot)], time: time, isExec: isExec)
+        else { return }
+        table.markTarget(slot, isTarget)
     }
 
     private mutating func askFor(_ slot: UInt32) {

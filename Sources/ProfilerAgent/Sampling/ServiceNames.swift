@@ -15,7 +15,7 @@ struct ProcessFacts: Hashable, Sendable {
 }
 
 /// Names the service of a process by the contract's rules: a rule of the configuration, the environment, the systemd
-/// unit, the program's name. The container's ID is a label, never a service.
+/// unit, the program's name. The IDs of container and pod are labels, never a service.
 struct ServiceNames: Sendable {
     struct Answer: Hashable, Sendable {
         var service: String
@@ -57,6 +57,7 @@ struct ServiceNames: Sendable {
         let group = facts.controlGroup.map { ControlGroup(path: $0) }
         var labels: [Label] = []
         if let container = group?.containerID { labels.append(Label(name: "container", value: container)) }
+        if let pod = group?.podUID { labels.append(Label(name: "pod", value: pod)) }
         let version = Self.version(facts.environment)
         for rule in rules where Self.matches(rule, facts, program: program) {
             return Answer(service: rule.service, version: rule.version ?? version, labels: labels)
