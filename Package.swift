@@ -122,6 +122,7 @@ let package = Package(
         library(
             "SymbolSources",
             ["SymbolTables", "ObjectFiles", "LinuxSystem", "Compression", "CDemangle", "ByteCoding", "Profiles"]),
+        library("LanguageRuntimes", ["SymbolTables", "LinuxSystem", "CLinux", "Profiles", "ByteCoding"]),
         library("Analysis", ["Profiles", "Patterns"]),
         library("Formats", ["Profiles", "Analysis"]),
         library("FlameGraphs", ["Profiles", "Analysis"]),
@@ -164,6 +165,7 @@ let package = Package(
         tests(
             "SymbolSourcesTests",
             ["SymbolSources", "SymbolTables", "ObjectFiles", "LinuxSystem", "Profiles", "ToolOutput"]),
+        tests("LanguageRuntimesTests", ["LanguageRuntimes", "LinuxSystem", "Profiles", "ByteCoding"]),
         tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
         tests("FormatsTests", ["Formats", "Analysis", "Profiles", "SampleBuilder"]),
         tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),
