@@ -29,6 +29,9 @@ package struct PythonCodeCache: Sendable {
         var rowCount: Int32
         /// Up to where its instructions reach, in bytes; nil where the table doesn't tell (3.8, 3.9).
         var codeEnd: UInt32?
+        /// The interpreter's own: 3.12 and later put a frame of such code beneath an `__init__` that a class's call
+        /// runs. Its file is its name; no source is called so by the very same string.
+        var isInternal: Bool { fields.filename == fields.name }
         /// The stack that last found its fields as they were.
         var checkedBy: UInt64
     }

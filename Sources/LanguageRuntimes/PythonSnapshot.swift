@@ -123,6 +123,12 @@ package struct PythonSnapshot: Sendable {
         try locate(address, byteCount, window: MemoryRange(address: address, byteCount: byteCount), memory)
     }
 
+    /// The word at an address, read where it is not there yet.
+    package mutating func word(at address: UInt64, _ memory: some PythonMemory) throws(PythonInconsistency) -> UInt64 {
+        let position = try locate(address, 8, memory)
+        return word(position)
+    }
+
     private mutating func makeRoom() {
         if buffer.count < used {
             buffer.append(contentsOf: repeatElement(0, count: max(used, buffer.count * 2, 8192) - buffer.count))

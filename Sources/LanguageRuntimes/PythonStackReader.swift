@@ -23,6 +23,9 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         /// Where there is none: how many more stacks may pass before it is looked for again.
         var pause: UInt32 = 0
         var nextPause: UInt32 = 1
+        /// Where its stacks begin, and where one began that has not been seen twice.
+        var root: UInt64 = 0
+        var doubtfulRoot: UInt64 = 0
         /// Ranges that its last stack was read from.
         var ranges: [MemoryRange] = []
     }
@@ -134,8 +137,22 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         try nameFrames()
         record.ranges.removeAll(keepingCapacity: true)
         record.ranges.append(contentsOf: nextRanges)
-        guard !frames.isEmpty else { return .notInPython }
+        guard let root = walked.last?.address, !frames.isEmpty else { return .notInPython }
+        if !isCut { try checkRoot(root, thread) }
         return .frames(agreement, isCut: isCut)
+    }
+
+    /// A frame that is taken apart while it is read leads nowhere, and a part of a stack looks like a stack. Threads
+    /// begin at the same frame for as long as they live, nearly all of them: another beginning holds once it was seen
+    /// twice.
+    private mutating func checkRoot(_ root: UInt64, _ thread: Int32) throws(PythonInconsistency) {
+        guard threads[thread]?.root != root else { return }
+        if threads[thread]?.doubtfulRoot == root {
+            threads[thread]?.root = root
+            return
+        }
+        threads[thread]?.doubtfulRoot = root
+        throw .rootChanged
     }
 
     // MARK: - Threads
@@ -164,14 +181,14 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         statistics.threadSearches += 1
         var record = ThreadRecord()
         var other: ThreadRecord?
-        var interpreter = snapshot.word(try snapshot.locate(runtime + UInt64(layout.interpretersHead), 8, memory))
+        var interpreter = try snapshot.word(at: runtime &+ UInt64(layout.interpretersHead), memory)
         var interpreters = 0
         var states = 0
         while interpreter != 0 {
             interpreters += 1
             guard interpreters <= Self.maximumInterpreters else { throw .cycle }
             let headAddress = interpreter &+ UInt64(layout.threadsHead)
-            let head = snapshot.word(try snapshot.locate(headAddress, 8, memory))
+            let head = try snapshot.word(at: headAddress, memory)
             if record.newestThreadAddress == 0 {
                 record.newestThreadAddress = headAddress
                 record.newestThread = head
@@ -195,8 +212,7 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
                 if other == nil, try isThreadBlock(threadID, of: thread, threadPointer) { other = found }
                 state = snapshot.word(position + layout.nextThread)
             }
-            interpreter = snapshot.word(
-                try snapshot.locate(interpreter &+ UInt64(layout.nextInterpreter), 8, memory))
+            interpreter = try snapshot.word(at: interpreter &+ UInt64(layout.nextInterpreter), memory)
         }
         return other ?? record
     }
@@ -252,7 +268,7 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         }
         let state = try snapshot.locate(record.state, layout.threadBytes, memory)
         guard isThread(state, record) else { throw .layout }
-        let newest = snapshot.word(try snapshot.locate(record.newestThreadAddress, 8, memory))
+        let newest = try snapshot.word(at: record.newestThreadAddress, memory)
         let current = snapshot.word(state + layout.currentFrame)
         guard let control = layout.controlFrame, current != 0 else {
             return Start(frame: current, newestThread: newest, agreement: .unknown)
@@ -406,6 +422,10 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
             var line = codes.line(lastIndex, at: offset)
             if line == nil, layout.instructionsMayMove { line = 0 }
             guard let line else { throw .instructionOutside(address: frame.instruction) }
+            if codes.entries[Int(lastIndex)].isInternal {
+                if frame.isEntry, !frames.isEmpty { frames[frames.count - 1].isEntry = true }
+                continue
+            }
             frames.append(PythonFrame(code: lastIndex, line: line, isEntry: frame.isEntry))
         }
     }
@@ -435,7 +455,7 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
     /// A type's name is its first field behind the object's header: `code` for code objects.
     private mutating func isCodeType(_ type: UInt64) throws(PythonInconsistency) -> Bool {
         guard type != 0 else { return false }
-        let name = codeSnapshot.word(try codeSnapshot.locate(type &+ UInt64(layout.typeName), 8, memory))
+        let name = try codeSnapshot.word(at: type &+ UInt64(layout.typeName), memory)
         let position = try codeSnapshot.locate(name, 5, memory)
         return Array(codeSnapshot.bytes(position, 5)) == Array("code\0".utf8)
     }
