@@ -42,8 +42,9 @@ public struct RuntimeFile: ~Copyable, Sendable {
         guard unsafe fstat(place.rawValue, &status) == 0 else { throw .failed(SystemCallError("fstat", on: path)) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular(path: path) }
         guard status.st_uid == owner || status.st_uid == 0 else { throw .foreign(path: path, owner: status.st_uid) }
+        let descriptor = try Self.reopen(place, path: path)
         identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-        descriptor = try Self.reopen(place, path: path)
+        self.descriptor = descriptor
     }
 
     private static func reopen(_ place: borrowing OwnedDescriptor, path: String) throws(Failure) -> OwnedDescriptor {
