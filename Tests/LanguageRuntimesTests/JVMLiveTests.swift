@@ -1,0 +1,141 @@
+import Foundation
+import LinuxSystem
+import Testing
+
+@testable import LanguageRuntimes
+
+private let chain = """
+    public class Chain {
+        static volatile long sink;
+        static long leaf(long n) {
+            long x = n;
+            for (int i = 0; i < 2000; i++) {
+                x = x * 6364136223846793005L + 1442695040888963407L;
+                x ^= x >>> 13;
+            }
+            return x;
+        }
+        static long middle(long n) {
+            long a = 0;
+            for (int i = 0; i < 50; i++) a += leaf(n + i);
+            return a;
+        }
+        static long outer(long n) {
+            long a = 0;
+            for (int i = 0; i < 20; i++) a ^= middle(n * i);
+            return a;
+        }
+        static long deep(int n, long v) { return n == 0 ? outer(v) : deep(n - 1, v + 1) + 1; }
+        public static void main(String[] args) {
+            long n = 0;
+            while (true) sink += deep(10, n++);
+        }
+    }
+    """
+
+/// The JVMs to try: JAVA_HOMES (colon-separated) and what lies in /usr/lib/jvm.
+private let javas: [String] = {
+    let asked = ProcessInfo.processInfo.environment["JAVA_HOMES"].map { $0.split(separator: ":").map(String.init) } ?? []
+    let installed = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/lib/jvm"))?.map { "/usr/lib/jvm/\($0)" }
+    var seen: Set<String> = []
+    return (asked + (installed ?? []).sorted()).map { "\($0)/bin/java" }.filter {
+        guard FileManager.default.isExecutableFile(atPath: $0) else { return false }
+        return seen.insert(URL(fileURLWithPath: $0).resolvingSymlinksInPath().path).inserted
+    }
+}()
+private let compiler = ["/usr/lib/jvm/java-17-openjdk-amd64/bin/javac", "/usr/bin/javac"].first {
+    FileManager.default.isExecutableFile(atPath: $0)
+}
+
+/// Walks a stopped thread's stack by the ranges alone.
+private func walk(
+    _ registers: HeldThread.Registers, _ jvm: inout JVMReader<ForeignProcess>, _ process: Int32, time: UInt64
+) -> (names: [String], frames: [JVMFrame], ending: String) {
+    var memory = ForeignReader(ForeignProcess(process))
+    var (pc, sp, fp) = (registers.pc, registers.sp, registers.fp)
+    var frames: [JVMFrame] = []
+    var isLeaf = true
+    for _ in 0..<200 {
+        let address = isLeaf ? pc : pc - 1
+        guard let range = jvm.ranges.last(where: { $0.start <= address }), address < range.end else {
+            return (frames.map(\.function), frames, jvm.codeBounds.contains(address) ? "no range" : "native")
+        }
+        if jvm.isInterpreter(address) {
+            if let frame = jvm.interpretedFrame(
+                framePointer: fp, bytecodePointer: isLeaf ? registers.r13 : nil, stack: { memory.uint64($0) })
+            {
+                frames.append(frame)
+            }
+        } else {
+            frames += jvm.frames(at: address, time: time)
+        }
+        isLeaf = false
+        switch range.kind {
+        case .compiled where address >= range.start + UInt64(range.completeOffset):
+            let cfa = sp + UInt64(range.frameBytes)
+            guard let back = memory.uint64(cfa - 8), let saved = memory.uint64(cfa - 16) else { break }
+            (pc, sp, fp) = (back, cfa, saved)
+            continue
+        case .compiled, .frameless:
+            guard let back = memory.uint64(sp) else { break }
+            (pc, sp) = (back, sp + 8)
+            continue
+        case .interpreter, .framePointer:
+            guard let back = memory.uint64(fp + 8), let saved = memory.uint64(fp), let sender = memory.uint64(fp - 8)
+            else { break }
+            (pc, sp, fp) = (back, range.kind == .interpreter ? sender : fp + 16, saved)
+            continue
+        }
+        return (frames.map(\.function), frames, "unreadable")
+    }
+    return (frames.map(\.function), frames, "too deep")
+}
+
+@Suite(.serialized, .enabled(if: !javas.isEmpty && compiler != nil, "needs a JVM in /usr/lib/jvm and javac"))
+struct JVMLiveTests {
+    /// Starts the known chain; gives what is needed to walk it.
+    private func start(_ java: String, _ flags: [String], in workshop: Workshop) throws -> RunningProgram {
+        let source = try workshop.write("Chain.java", chain)
+        try #require(workshop.run(compiler ?? "", ["--release", "11", "-d", workshop.folder, source]) != nil)
+        return try RunningProgram(java, flags + ["-cp", workshop.folder, "Chain"], folder: workshop.folder)
+    }
+
+    @Test(arguments: javas, [[], ["-Xint"], ["-XX:TieredStopAtLevel=1"], ["-XX:+UseZGC"]])
+    func `the whole chain of a running program is found without asking it`(java: String, flags: [String]) throws {
+        let workshop = try Workshop()
+        let program = try start(java, flags, in: workshop)
+        Thread.sleep(forTimeInterval: 2.5)
+        guard program.process.isRunning else { return }  // A JVM without this collector.
+        var jvm = try JVMReader(process: program.identifier)
+        let held = try #require(try HeldThread(program.busiestThread(), in: workshop))
+        var whole = 0
+        var other: [String: Int] = [:]
+        var lines: [String: [UInt32: Int]] = [:]
+        let rounds = 300
+        for _ in 0..<rounds {
+            _ = held.stopped { registers in
+                let now = Clocks.monotonic()
+                _ = try? jvm.refresh(at: now)
+                let walked = walk(registers, &jvm, program.identifier, time: now)
+                let names = walked.names.filter { $0.hasPrefix("Chain.") }.map { $0.dropFirst(6) }
+                for frame in walked.frames { lines[frame.function, default: [:]][frame.line, default: 0] += 1 }
+                let tail = ["outer"] + [String](repeating: "deep", count: 11) + ["main"]
+                let text = names.joined(separator: " ")
+                let isWhole = tail.indices.contains { text.hasSuffix(tail[$0...].joined(separator: " ")) }
+                if walked.ending == "native", isWhole, names.last == "main" {
+                    let inner = names.dropLast().filter { $0 != "deep" }
+                    if inner == ["leaf", "middle", "outer"] || inner == ["middle", "outer"] || inner == ["outer"]
+                        || inner.isEmpty
+                    {
+                        whole += 1
+                        return
+                    }
+                }
+                other["\(walked.names.joined(separator: " < ")) | \(walked.ending)", default: 0] += 1
+            }
+        }
+        print("\(java) \(flags): JDK \(jvm.majorVersion), \(whole) of \(rounds) whole;", other.prefix(5))
+        print(lines.filter { $0.key.hasPrefix("Chain") }.sorted { $0.key < $1.key })
+        #expect(whole >= rounds * 97 / 100)
+    }
+}
