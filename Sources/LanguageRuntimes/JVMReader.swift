@@ -166,6 +166,7 @@ public struct JVMReader<Memory: ForeignMemory> {
                 result.blobs += 1
             } else {
                 result.inconsistent += 1
+                print("XXX", String(blob, radix: 16), reader.uint64(blob &+ layout.blobName).flatMap { blobName($0) } ?? "-", reader.number(blob, layout.blobSize) ?? 0, length << UInt64(shift), reader.signed(blob, layout.blobFrameSize) ?? 0, reader.number(blob, layout.blobCodeBegin ?? layout.blobDataOffset) ?? 0)
             }
         }
         return low..<high

@@ -138,4 +138,60 @@ struct JVMLiveTests {
         print(lines.filter { $0.key.hasPrefix("Chain") }.sorted { $0.key < $1.key })
         #expect(whole >= rounds * 97 / 100)
     }
+
+    @Test(arguments: javas) func `a JVM writes its map when it is asked, or says why not`(java: String) throws {
+        let workshop = try Workshop()
+        let program = try start(java, ["-XX:+UseSerialGC"], in: workshop)
+        Thread.sleep(forTimeInterval: 2)
+        var jvm = try JVMReader(process: program.identifier)
+        let attach = JVMAttach(program.identifier)
+        #expect(try attach.ask("properties", []).contains("java.version"))
+        guard jvm.majorVersion >= 17 else {
+            #expect(throws: JVMAttach.Failure.self) { try attach.writePerfMap() }
+            return
+        }
+        try attach.writePerfMap()
+        defer { try? FileManager.default.removeItem(atPath: "/tmp/perf-\(program.identifier).map") }
+        var map = PerfMapFile(program.identifier)
+        let now = Clocks.monotonic()
+        _ = try map.refresh(at: now)
+        let found = try jvm.refresh(at: now)
+        // What the JVM itself says of its code beside what was read from outside.
+        var same = 0
+        var different: [String] = []
+        for range in jvm.ranges {
+            let mine = jvm.names.match(range.start, at: now)?.name ?? "nothing"
+            guard let theirs = map.match(range.start, at: now)?.name else { continue }
+            let method = theirs.split(separator: "(").first.flatMap { $0.split(separator: " ").last }.map(String.init)
+            let dot = method?.lastIndex(of: ".")
+            let folded = method.flatMap { text in
+                dot.map { JVMMethods.className(Array(text[..<$0].utf8)) + text[$0...] }
+            }
+            if theirs == mine || folded == mine {
+                same += 1
+            } else if different.count < 10 {
+                different.append("\(theirs) / \(mine)")
+            }
+        }
+        print("\(java): \(found), \(same) ranges named alike; others:", different)
+        #expect(found.methods > 100 && same > 100 && found.inconsistent * 50 <= found.blobs)
+        #expect(different.count <= 5)
+    }
+
+    @Test(arguments: javas.prefix(1)) func `a JVM that would die of the signal, or print, is not asked`(java: String) throws {
+        let workshop = try Workshop()
+        let program = try start(java, ["-XX:+DisableAttachMechanism"], in: workshop)
+        Thread.sleep(forTimeInterval: 1)
+        #expect(throws: JVMAttach.Failure.disabled) { try JVMAttach(program.identifier).writePerfMap() }
+        // With -Xrs it does not handle the signal, but listens from its start.
+        let quiet = try start(java, ["-Xrs"], in: workshop)
+        Thread.sleep(forTimeInterval: 1)
+        #expect(try JVMAttach(quiet.identifier).ask("properties", []).contains("java.version"))
+        for program in [program, quiet] {
+            #expect(program.process.isRunning)
+            #expect(!FileManager.default.fileExists(atPath: "/tmp/.attach_pid\(program.identifier)"))
+        }
+        let sleeper = try RunningProgram("/bin/sleep", ["30"], folder: workshop.folder)
+        #expect(throws: JVMAttach.Failure.notAJVM) { try JVMAttach(sleeper.identifier).writePerfMap() }
+    }
 }
