@@ -1,22 +1,16 @@
-internal import CLinux
+public import LinuxSystem
 
 /// Memory that is somebody else's: a process's, or bytes that a test made.
-public protocol ForeignMemory {
-    /// Fills `buffer` from `address`; false where not all of it could be read (not mapped, gone, no right).
-    func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Bool
+public protocol ForeignMemory: Sendable {
+    /// Fills `count` bytes of `bytes` from `offset` on with what lies at `address`; false where not all of it could be
+    /// read (not mapped, gone, no right).
+    func read(_ address: UInt64, into bytes: inout [UInt8], at offset: Int, count: Int) -> Bool
 }
 
-/// The memory of a live process (process_vm_readv(2); needs the rights of ptrace(2), attaches nothing, stops nothing).
-public struct ForeignProcess: ForeignMemory, Sendable {
-    public let process: Int32
-
-    public init(_ process: Int32) {
-        self.process = process
-    }
-
-    public func read(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
-        guard let base = buffer.baseAddress else { return true }
-        return unsafe linux_read_foreign_memory(process, address, base, buffer.count) == buffer.count
+extension ProcessMemory: ForeignMemory {
+    public func read(_ address: UInt64, into bytes: inout [UInt8], at offset: Int, count: Int) -> Bool {
+        let range = [MemoryRange(address: address, byteCount: count)]
+        return (try? read(range, into: &bytes, at: offset)) == count
     }
 }
 
@@ -55,12 +49,7 @@ public struct ForeignReader<Memory: ForeignMemory> {
         guard pageBudget > 0 else { return nil }
         pageBudget -= 1
         pages[slot] = .max
-        let memory = memory
-        let isRead = unsafe bytes.withUnsafeMutableBytes { all in
-            unsafe memory.read(
-                page &* Self.pageBytes, into: UnsafeMutableRawBufferPointer(rebasing: all[start..<start + 4096]))
-        }
-        guard isRead else { return nil }
+        guard memory.read(page &* Self.pageBytes, into: &bytes, at: start, count: 4096) else { return nil }
         pages[slot] = page
         return start
     }
@@ -96,13 +85,8 @@ public struct ForeignReader<Memory: ForeignMemory> {
         if count > 4096 {
             guard pageBudget >= count / 4096 else { return nil }
             pageBudget -= count / 4096
-            let memory = memory
-            var isRead = false
-            let result = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-                isRead = unsafe memory.read(address, into: UnsafeMutableRawBufferPointer(buffer))
-                filled = isRead ? count : 0
-            }
-            return isRead ? result : nil
+            var result = [UInt8](repeating: 0, count: count)
+            return memory.read(address, into: &result, at: 0, count: count) ? result : nil
         }
         var result: [UInt8] = []
         result.reserveCapacity(count)

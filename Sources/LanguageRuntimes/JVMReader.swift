@@ -1,4 +1,4 @@
-internal import LinuxSystem
+public import LinuxSystem
 
 /// One function that ran in a JVM.
 public struct JVMFrame: Hashable, Sendable {
@@ -166,7 +166,6 @@ public struct JVMReader<Memory: ForeignMemory> {
                 result.blobs += 1
             } else {
                 result.inconsistent += 1
-                print("XXX", String(blob, radix: 16), reader.uint64(blob &+ layout.blobName).flatMap { blobName($0) } ?? "-", reader.number(blob, layout.blobSize) ?? 0, length << UInt64(shift), reader.signed(blob, layout.blobFrameSize) ?? 0, reader.number(blob, layout.blobCodeBegin ?? layout.blobDataOffset) ?? 0)
             }
         }
         return low..<high
@@ -210,7 +209,8 @@ public struct JVMReader<Memory: ForeignMemory> {
         } else {
             return false
         }
-        guard start >= address, start < end, end - address <= size, frameWords >= 0, frameWords < 1 << 16 else {
+        // −1: the code has no frame of its own.
+        guard start >= address, start < end, end - address <= size, frameWords >= -1, frameWords < 1 << 16 else {
             // A stub without code is none.
             return start == end
         }
@@ -226,12 +226,12 @@ public struct JVMReader<Memory: ForeignMemory> {
             address: address, codeStart: start, codeEnd: end, size: size, namePointer: namePointer, method: method,
             compileID: compileID, isInterpreter: name == "Interpreter", since: now, round: round,
             ranges: shape(
-                name, start..<end, frameBytes: UInt32(frameWords * 8), complete: complete, isMethod: isMethod))
+                name, start..<end, frameWords: frameWords, complete: complete, isMethod: isMethod))
         return true
     }
 
     private mutating func shape(
-        _ name: String, _ code: Range<UInt64>, frameBytes: UInt32, complete: Int64, isMethod: Bool
+        _ name: String, _ code: Range<UInt64>, frameWords: Int64, complete: Int64, isMethod: Bool
     ) -> [JVMCodeRange] {
         func one(_ kind: JVMCodeRange.Kind, _ bytes: UInt32, _ complete: UInt32) -> [JVMCodeRange] {
             [
@@ -242,7 +242,10 @@ public struct JVMReader<Memory: ForeignMemory> {
         }
         let length = UInt32(clamping: code.upperBound - code.lowerBound)
         if name == "Interpreter" { return one(.interpreter, 0, 0) }
-        if name.hasPrefix("I2C/C2I") || name.hasPrefix("vtable") { return one(.frameless, 8, length) }
+        if name.hasPrefix("I2C/C2I") || name.hasPrefix("vtable") || frameWords < 0 {
+            return one(.frameless, 8, length)
+        }
+        let frameBytes = UInt32(frameWords * 8)
         guard frameBytes >= 16 else { return one(.framePointer, 0, 0) }
         // −1: never complete as far as HotSpot's own walker is concerned; such stubs build their frame at once.
         let completeOffset = UInt32(clamping: max(0, min(complete, Int64(length))))
@@ -384,7 +387,7 @@ public struct JVMReader<Memory: ForeignMemory> {
     }
 }
 
-extension JVMReader<ForeignProcess> {
+extension JVMReader<ProcessMemory> {
     /// The JVM of a process; its memory needs the rights of ptrace(2).
     public init(process: Int32) throws(JVMError) {
         guard let text = ProcFile.read("/proc/\(process)/maps") else { throw .unreadable(what: "the memory map") }
@@ -398,6 +401,6 @@ extension JVMReader<ForeignProcess> {
         #else
             let isX86 = false
         #endif
-        try self.init(ForeignProcess(process), libraryStart: library.start, isX86: isX86)
+        try self.init(ProcessMemory(process: process), libraryStart: library.start, isX86: isX86)
     }
 }

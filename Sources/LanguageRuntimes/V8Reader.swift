@@ -1,4 +1,4 @@
-internal import LinuxSystem
+public import LinuxSystem
 
 /// A JavaScript function that a stack frame runs.
 public struct V8Frame: Hashable, Sendable {
@@ -268,7 +268,7 @@ public struct V8Reader<Memory: ForeignMemory> {
     }
 }
 
-extension V8Reader<ForeignProcess> {
+extension V8Reader<ProcessMemory> {
     /// The V8 of a process: in its program, or in libnode, as Debian ships it.
     public init(process: Int32) throws(V8Error) {
         guard let text = ProcFile.read("/proc/\(process)/maps") else { throw .unreadable(what: "the memory map") }
@@ -278,7 +278,7 @@ extension V8Reader<ForeignProcess> {
         }
         for image in images {
             do throws(V8Error) {
-                try self.init(ForeignProcess(process), imageStart: image.start)
+                try self.init(ProcessMemory(process: process), imageStart: image.start)
                 return
             } catch {
                 if case .unknownVersion = error { throw error }

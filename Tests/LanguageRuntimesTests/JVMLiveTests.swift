@@ -49,9 +49,9 @@ private let compiler = ["/usr/lib/jvm/java-17-openjdk-amd64/bin/javac", "/usr/bi
 
 /// Walks a stopped thread's stack by the ranges alone.
 private func walk(
-    _ registers: HeldThread.Registers, _ jvm: inout JVMReader<ForeignProcess>, _ process: Int32, time: UInt64
+    _ registers: HeldThread.Registers, _ jvm: inout JVMReader<ProcessMemory>, _ process: Int32, time: UInt64
 ) -> (names: [String], frames: [JVMFrame], ending: String) {
-    var memory = ForeignReader(ForeignProcess(process))
+    var memory = ForeignReader(ProcessMemory(process: process))
     var (pc, sp, fp) = (registers.pc, registers.sp, registers.fp)
     var frames: [JVMFrame] = []
     var isLeaf = true

@@ -50,7 +50,7 @@ struct V8LiveTests {
         let rounds = 300
         for _ in 0..<rounds {
             _ = held.stopped { registers in
-                var memory = ForeignReader(ForeignProcess(program.identifier))
+                var memory = ForeignReader(ProcessMemory(process: program.identifier))
                 var frames: [V8Frame] = []
                 var fp = registers.fp
                 while frames.count < 100, let next = memory.uint64(fp), next > fp {
