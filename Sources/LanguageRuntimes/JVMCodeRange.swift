@@ -44,11 +44,21 @@ enum JVMCodeShape {
         var position = 0
         var built = complete
         var offset = 0
-        while offset + 8 <= complete {
-            if code[first + offset] == 0x55, let length = stackStep(code, first + offset + 1, 0xEC, frameBytes - 16) {
+        while offset + 5 <= complete {
+            // Small frames: sub rsp, n; mov [rsp + n − 8], rbp.
+            if let length = stackStep(code, first + offset, 0xEC, frameBytes - 8) {
+                add(0, offset + length, 0, .frameless)
+                built = offset + length
+                position = built
+                break
+            }
+            // Wrappers of native methods copy the stack pointer to rbp in between.
+            let copy: [UInt8] = [0x48, 0x8B, 0xEC]
+            let step = code[(first + offset + 1)...].starts(with: copy) ? 4 : 1
+            if code[first + offset] == 0x55, let length = stackStep(code, first + offset + step, 0xEC, frameBytes - 16) {
                 add(0, offset + 1, 0, .frameless)
-                add(offset + 1, offset + 1 + length, 16, .compiled)
-                built = offset + 1 + length
+                add(offset + 1, offset + step + length, 16, .compiled)
+                built = offset + step + length
                 position = built
                 break
             }
@@ -61,6 +71,17 @@ enum JVMCodeShape {
         // Returns: add rsp, n; pop rbp; a poll; ret.
         var search = built
         while search + 6 <= code.count {
+            // leave; a poll; ret: wrappers of native methods.
+            if code[first + search] == 0xC9, code[first + search + 1] == 0xC3 || code[first + search + 1] == 0x49 {
+                let end = endOfReturn(code, first + search + 1) - first
+                if end > search + 1, code[first + end - 1] == 0xC3 {
+                    add(position, search + 1, frameBytes, .compiled)
+                    add(search + 1, end, 0, .frameless)
+                    position = end
+                    search = end
+                    continue
+                }
+            }
             guard code[first + search] == 0x48, let length = stackStep(code, first + search, 0xC4, frameBytes - 16),
                 search + length < code.count, code[first + search + length] == 0x5D
             else {
@@ -76,6 +97,42 @@ enum JVMCodeShape {
             search = end
         }
         add(position, code.count, frameBytes, .compiled)
+        return ranges
+    }
+
+    /// Stubs with frame pointers (push rbp; mov rbp, rsp … leave; ret), many in one piece of code: the frame pointer is
+    /// the caller's at the push and at the return.
+    static func framePointerRanges(_ code: ArraySlice<UInt8>, at start: UInt64) -> [JVMCodeRange] {
+        var ranges: [JVMCodeRange] = []
+        let first = code.startIndex
+        var position = 0
+        func add(_ from: Int, _ to: Int, _ bytes: UInt32, _ kind: JVMCodeRange.Kind) {
+            guard to > from else { return }
+            ranges.append(
+                JVMCodeRange(
+                    start: start + UInt64(from), end: start + UInt64(to), frameBytes: bytes,
+                    completeOffset: kind == .frameless ? UInt32(to - from) : 0, kind: kind))
+        }
+        let enter: [UInt8] = [0x55, 0x48, 0x8B, 0xEC]
+        var index = 0
+        while index + 1 < code.count {
+            let byte = code[first + index]
+            if byte == 0x55, code[(first + index)...].starts(with: enter) {
+                add(position, index, 0, .framePointer)
+                add(index, index + 1, 0, .frameless)
+                add(index + 1, index + 4, 16, .compiled)
+                index += 4
+                position = index
+            } else if byte == 0xC9, code[first + index + 1] == 0xC3 {
+                add(position, index + 1, 0, .framePointer)
+                add(index + 1, index + 2, 0, .frameless)
+                index += 2
+                position = index
+            } else {
+                index += 1
+            }
+        }
+        add(position, code.count, 0, .framePointer)
         return ranges
     }
 
@@ -101,7 +158,9 @@ enum JVMCodeShape {
                 at += 4
             } else if has([0x49, 0x3B, 0xA7], 7) {  // cmp rsp, [r15 + 32 bits]
                 at += 7
-            } else if has([0x0F, 0x87], 6) {  // ja to the poll's stub
+            } else if has([0x49, 0x83, 0x7F], 5) {  // cmp [r15 + 8 bits], 8 bits
+                at += 5
+            } else if has([0x0F, 0x87], 6) || has([0x0F, 0x85], 6) {  // ja, jne to what the poll found
                 at += 6
             } else if has([0x4D, 0x8B, 0x97], 7) || has([0x4D, 0x8B, 0x57], 4) {  // mov r10, [r15 + …]
                 at += code[at + 2] == 0x97 ? 7 : 4

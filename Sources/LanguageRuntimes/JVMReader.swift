@@ -246,7 +246,14 @@ public struct JVMReader<Memory: ForeignMemory> {
             return one(.frameless, 8, length)
         }
         let frameBytes = UInt32(frameWords * 8)
-        guard frameBytes >= 16 else { return one(.framePointer, 0, 0) }
+        // Method handles' linkers jump on without a frame.
+        if isMethod, frameBytes < 16 { return one(.frameless, 8, length) }
+        guard frameBytes >= 16 else {
+            guard isX86, length <= 1 << 20, let bytes = reader.bytes(code.lowerBound, count: Int(length)) else {
+                return one(.framePointer, 0, 0)
+            }
+            return JVMCodeShape.framePointerRanges(bytes[...], at: code.lowerBound)
+        }
         // −1: never complete as far as HotSpot's own walker is concerned; such stubs build their frame at once.
         let completeOffset = UInt32(clamping: max(0, min(complete, Int64(length))))
         guard isMethod, isX86, length <= 1 << 20, let bytes = reader.bytes(code.lowerBound, count: Int(length)) else {

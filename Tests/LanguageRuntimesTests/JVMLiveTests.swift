@@ -33,6 +33,37 @@ private let chain = """
     }
     """
 
+/// Many small methods, calls by interface, exceptions, recursion, lambdas, garbage.
+private let busy = """
+    import java.util.*;
+    import java.util.function.*;
+    public class Busy {
+        interface Shape { int area(int n); }
+        static class Square implements Shape { public int area(int n) { return add(n, n); } }
+        static class Circle implements Shape { public int area(int n) { return add(n, 3) ^ n; } }
+        static class Line implements Shape { public int area(int n) { return n + 1; } }
+        static int add(int a, int b) { return a + b; }
+        static int thrower(int n) { if (n % 64 == 0) throw new IllegalStateException(); return add(n, 1); }
+        static int catcher(int n) { try { return thrower(n); } catch (IllegalStateException e) { return 0; } }
+        static int fibonacci(int n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
+        static int round(List<Shape> shapes, int n) {
+            int sum = 0;
+            for (Shape shape : shapes) sum += shape.area(n);
+            IntUnaryOperator f = x -> add(x, n);
+            sum += f.applyAsInt(sum) + catcher(n) + fibonacci(n % 8);
+            sum += new StringBuilder().append(n).append(sum).toString().hashCode();
+            byte[] copy = Arrays.copyOf(new byte[n % 4096], 4096);
+            return sum + copy.length;
+        }
+        static volatile int sink;
+        public static void main(String[] args) {
+            List<Shape> shapes = new ArrayList<>(List.of(new Square(), new Circle(), new Line()));
+            int n = 0;
+            while (true) sink += round(shapes, n++ & 0xFFFF);
+        }
+    }
+    """
+
 /// The JVMs to try: JAVA_HOMES (colon-separated) and what lies in /usr/lib/jvm.
 private let javas: [String] = {
     let asked = ProcessInfo.processInfo.environment["JAVA_HOMES"].map { $0.split(separator: ":").map(String.init) } ?? []
@@ -56,7 +87,7 @@ private func walk(
     var frames: [JVMFrame] = []
     var isLeaf = true
     for _ in 0..<200 {
-        let address = isLeaf ? pc : pc - 1
+        let address = isLeaf ? pc : pc &- 1
         guard let range = jvm.ranges.last(where: { $0.start <= address }), address < range.end else {
             return (frames.map(\.function), frames, jvm.codeBounds.contains(address) ? "no range" : "native")
         }
@@ -71,19 +102,19 @@ private func walk(
         }
         isLeaf = false
         switch range.kind {
-        case .compiled where address >= range.start + UInt64(range.completeOffset):
-            let cfa = sp + UInt64(range.frameBytes)
-            guard let back = memory.uint64(cfa - 8), let saved = memory.uint64(cfa - 16) else { break }
+        case .compiled where address >= range.start &+ UInt64(range.completeOffset):
+            let cfa = sp &+ UInt64(range.frameBytes)
+            guard let back = memory.uint64(cfa &- 8), let saved = memory.uint64(cfa &- 16) else { break }
             (pc, sp, fp) = (back, cfa, saved)
             continue
         case .compiled, .frameless:
             guard let back = memory.uint64(sp) else { break }
-            (pc, sp) = (back, sp + 8)
+            (pc, sp) = (back, sp &+ 8)
             continue
         case .interpreter, .framePointer:
-            guard let back = memory.uint64(fp + 8), let saved = memory.uint64(fp), let sender = memory.uint64(fp - 8)
+            guard let back = memory.uint64(fp &+ 8), let saved = memory.uint64(fp), let sender = memory.uint64(fp &- 8)
             else { break }
-            (pc, sp, fp) = (back, range.kind == .interpreter ? sender : fp + 16, saved)
+            (pc, sp, fp) = (back, range.kind == .interpreter ? sender : fp &+ 16, saved)
             continue
         }
         return (frames.map(\.function), frames, "unreadable")
@@ -134,9 +165,49 @@ struct JVMLiveTests {
                 other["\(walked.names.joined(separator: " < ")) | \(walked.ending)", default: 0] += 1
             }
         }
-        print("\(java) \(flags): JDK \(jvm.majorVersion), \(whole) of \(rounds) whole;", other.prefix(5))
-        print(lines.filter { $0.key.hasPrefix("Chain") }.sorted { $0.key < $1.key })
+        print("\(java) \(flags): JDK \(jvm.majorVersion), \(whole) of \(rounds) whole;", other.map { "\($0.value)× \($0.key)" })
         #expect(whole >= rounds * 97 / 100)
+    }
+
+    @Test(arguments: javas, [[], ["-XX:-Inline"], ["-XX:TieredStopAtLevel=1", "-XX:-Inline"], ["-Xint"]])
+    func `stacks of a program of small methods reach main`(java: String, flags: [String]) throws {
+        let workshop = try Workshop()
+        let source = try workshop.write("Busy.java", busy)
+        try #require(workshop.run(compiler ?? "", ["--release", "11", "-d", workshop.folder, source]) != nil)
+        let program = try RunningProgram(
+            java, flags + ["-XX:+UseSerialGC", "-cp", workshop.folder, "Busy"], folder: workshop.folder)
+        Thread.sleep(forTimeInterval: 2)
+        var jvm = try JVMReader(process: program.identifier)
+        let held = try #require(try HeldThread(program.busiestThread(), in: workshop))
+        var whole = 0
+        var native = 0
+        var broken: [String: Int] = [:]
+        let rounds = 1500
+        for _ in 0..<rounds {
+            _ = held.stopped { registers in
+                let now = Clocks.monotonic()
+                _ = try? jvm.refresh(at: now)
+                guard jvm.codeBounds.contains(registers.pc) else {
+                    native += 1
+                    return
+                }
+                let walked = walk(registers, &jvm, program.identifier, time: now)
+                if walked.ending == "native", walked.names.last == "Busy.main" || walked.names.dropLast().last == "Busy.main" {
+                    whole += 1
+                } else {
+                    let range = jvm.ranges.last { $0.start <= registers.pc }
+                    let blob = jvm.ranges.last { $0.start <= registers.pc && $0.kind == .compiled }
+                    let text = [registers.pc - (range?.start ?? 0), (range?.end ?? 0) - registers.pc].map { "\($0)" }
+                    let code = (try? ProcessMemory(process: program.identifier).bytes(at: registers.pc - 16, count: 32)) ?? []
+                    broken[
+                        "\(walked.names.prefix(6).joined(separator: " < ")) | \(walked.ending) | \(text) \(range?.kind.rawValue ?? 99) \(blob?.frameBytes ?? 0) \(code.map { String($0, radix: 16) }.joined(separator: " "))",
+                        default: 0] += 1
+                }
+            }
+        }
+        print("\(java) \(flags): \(whole) whole, \(native) in native code, of \(rounds); others:")
+        for item in broken.sorted(by: { $0.value > $1.value }).prefix(12) { print("   ", item.value, item.key) }
+        #expect(whole >= (rounds - native) * 97 / 100)
     }
 
     @Test(arguments: javas) func `a JVM writes its map when it is asked, or says why not`(java: String) throws {
