@@ -133,10 +133,10 @@ public struct JITDump: Sendable {
             return
         }
         counts.functions += 1
-        let start = Self.uint64(bytes, 24)
+        let start = Self.uint64(bytes, 32)
         let name = bytes[(bytes.startIndex + 56)...]
         names.add(
-            start: start, length: Self.uint64(bytes, 32), name: name.prefix { $0 != 0 }, at: time,
+            start: start, length: Self.uint64(bytes, 40), name: name.prefix { $0 != 0 }, at: time,
             lines: waitingAddress == start ? waitingLines : [])
         waitingLines = []
     }

@@ -141,7 +141,7 @@ public struct RuntimeCodeNames: Sendable {
             let first = Int(code.firstLine)
             self.lines[first...].sort { $0.offset < $1.offset }
         }
-        // Entries that differ only in place share their code: trampolines and stubs come by thousands.
+        // Neighbours that differ only in place share their code: trampolines and stubs come by thousands.
         if code.lineCount == 0, let last = codes.last, last.lineCount == 0, last.name == name {
             code.firstLine = last.firstLine
         } else {
@@ -171,10 +171,10 @@ public struct RuntimeCodeNames: Sendable {
         var name = name
         if name.count > limits.bytesOfAName {
             losses.namesCut += 1
-            name = name.prefix(limits.bytesOfAName)
-            // Not in the middle of a character.
-            while let last = name.last, last & 0xC0 == 0x80 { name.removeLast() }
-            if let last = name.last, last >= 0xC0 { name.removeLast() }
+            // Not in the middle of a character: the byte behind the cut begins one.
+            var end = name.startIndex + limits.bytesOfAName
+            for _ in 0..<3 where name[end] & 0xC0 == 0x80 && end > name.startIndex { end -= 1 }
+            name = name[..<end]
         }
         guard let index = names.intern(name) else {
             losses.namesOverLimit += 1
@@ -215,9 +215,11 @@ public struct RuntimeCodeNames: Sendable {
         var newest: Entry?
         var oldestLater: Entry?
         func consider(_ entry: Entry) {
+            // Of one moment the later entry counts; codes are numbered as they come.
+            let order = (entry.since, entry.code)
             if entry.since <= time {
-                if newest.map({ $0.since <= entry.since }) ?? true { newest = entry }
-            } else if oldestLater.map({ $0.since > entry.since }) ?? true {
+                if newest.map({ ($0.since, $0.code) <= order }) ?? true { newest = entry }
+            } else if oldestLater.map({ ($0.since, $0.code) > order }) ?? true {
                 oldestLater = entry
             }
         }
@@ -322,32 +324,35 @@ public struct RuntimeCodeNames: Sendable {
         if codes.count > 2 * settled.count + 4096 { dropUnused() }
     }
 
-    /// Names, lines and codes of ranges that are gone go too.
+    /// Names, lines and codes of ranges that are gone go too. The order of codes stays.
     private mutating func dropUnused() {
+        var places = [UInt32](repeating: .max, count: codes.count)
+        for entry in settled { places[Int(entry.code)] = 0 }
+        for entry in replaced { places[Int(entry.code)] = 0 }
         var pool = NamePool(limit: limits.nameBytes)
         var keptCodes: [Code] = []
         var keptLines: [Line] = []
-        var places = [UInt32](repeating: .max, count: codes.count)
+        for index in codes.indices where places[index] == 0 {
+            places[index] = .max
+            var code = codes[index]
+            guard let name = pool.intern(names.bytes(code.name)) else { continue }
+            code.name = name
+            let old = Int(code.firstLine)..<Int(code.firstLine) + Int(code.lineCount)
+            code.firstLine = UInt32(keptLines.count)
+            code.lineCount = 0
+            for var line in lines[old] {
+                guard let file = pool.intern(names.bytes(line.file)) else { continue }
+                line.file = file
+                keptLines.append(line)
+                code.lineCount += 1
+            }
+            places[index] = UInt32(keptCodes.count)
+            keptCodes.append(code)
+        }
         func moved(_ entry: Entry) -> Entry? {
             var entry = entry
-            if places[Int(entry.code)] == .max {
-                var code = codes[Int(entry.code)]
-                guard let name = pool.intern(names.bytes(code.name)) else { return nil }
-                code.name = name
-                let old = Int(code.firstLine)..<Int(code.firstLine) + Int(code.lineCount)
-                code.firstLine = UInt32(keptLines.count)
-                code.lineCount = 0
-                for var line in lines[old] {
-                    guard let file = pool.intern(names.bytes(line.file)) else { continue }
-                    line.file = file
-                    keptLines.append(line)
-                    code.lineCount += 1
-                }
-                places[Int(entry.code)] = UInt32(keptCodes.count)
-                keptCodes.append(code)
-            }
             entry.code = places[Int(entry.code)]
-            return entry
+            return entry.code == .max ? nil : entry
         }
         settled = settled.compactMap(moved)
         replaced = replaced.compactMap(moved)
