@@ -129,6 +129,7 @@ let package = Package(
                 "SymbolTables", "ObjectFiles", "LinuxSystem", "Compression", "CDemangle", "CElf", "ByteCoding",
                 "Profiles",
             ]),
+        library("LanguageRuntimes", ["SymbolTables", "LinuxSystem", "CLinux", "Profiles", "ByteCoding"]),
         library("Analysis", ["Profiles", "Patterns"]),
         library("Formats", ["Profiles", "Analysis"]),
         library("FlameGraphs", ["Profiles", "Analysis"]),
@@ -173,6 +174,7 @@ let package = Package(
         tests(
             "SymbolSourcesTests",
             ["SymbolSources", "SymbolTables", "ObjectFiles", "LinuxSystem", "Profiles", "ToolOutput"]),
+        tests("LanguageRuntimesTests", ["LanguageRuntimes", "LinuxSystem", "Profiles", "ByteCoding"]),
         tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
         tests("FormatsTests", ["Formats", "Analysis", "Profiles", "SampleBuilder"]),
         tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),

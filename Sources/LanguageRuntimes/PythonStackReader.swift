@@ -1,0 +1,492 @@
+internal import LinuxSystem
+
+/// Reads Python stacks of one interpreter out of memory that changes meanwhile.
+///
+/// Per stack: one system call for the thread's state and for what its last stack was read from, one for each frame
+/// that isn't among that, one for the fields of all its code objects. See `PythonProcess` for what it answers.
+package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
+    package static var maximumDepth: Int { 1024 }
+    private static var maximumThreads: Int { 4096 }
+    private static var maximumInterpreters: Int { 256 }
+    private static var maximumTries: Int { 3 }
+
+    /// What is known of a thread from its last stack.
+    struct ThreadRecord: Sendable {
+        /// Address of its PyThreadState; 0 where the interpreter has none for it.
+        var state: UInt64 = 0
+        var interpreter: UInt64 = 0
+        /// What `thread_id` of the state is.
+        var threadID: UInt64 = 0
+        /// First thread of its interpreter (or of the first interpreter) when it was looked for: new ones come first.
+        var newestThread: UInt64 = 0
+        var newestThreadAddress: UInt64 = 0
+        /// Where there is none: how many more stacks may pass before it is looked for again.
+        var pause: UInt32 = 0
+        var nextPause: UInt32 = 1
+        /// Where its stacks begin, and where one began that has not been seen twice.
+        var root: UInt64 = 0
+        var doubtfulRoot: UInt64 = 0
+        /// Ranges that its last stack was read from.
+        var ranges: [MemoryRange] = []
+    }
+
+    struct WalkedFrame: BitwiseCopyable {
+        var code: UInt64
+        var instruction: UInt64
+        var address: UInt64
+        var isEntry: Bool
+    }
+
+    package let memory: Memory
+    package let layout: PythonLayout
+    package let runtime: UInt64
+    /// Address of PyCode_Type; learnt from the first frame where it has no symbol.
+    package private(set) var codeType: UInt64
+    package private(set) var frames: [PythonFrame] = []
+    package private(set) var statistics = PythonStatistics()
+    var codes = PythonCodeCache()
+
+    private var threads: [Int32: ThreadRecord] = [:]
+    private var snapshot = PythonSnapshot()
+    private var codeSnapshot = PythonSnapshot()
+    private var walked: [WalkedFrame] = []
+    private var nextRanges: [MemoryRange] = []
+    /// Number of the stack that is being read.
+    private var stack: UInt64 = 0
+
+    package init(memory: Memory, layout: PythonLayout, runtime: UInt64, codeType: UInt64) {
+        self.memory = memory
+        self.layout = layout
+        self.runtime = runtime
+        self.codeType = codeType
+    }
+
+    package mutating func forget(thread: Int32) { threads[thread] = nil }
+
+    package mutating func read(
+        thread: Int32, threadPointer: UInt64, stackPointer: UInt64, copiedStack: RawSpan
+    ) -> PythonStackOutcome {
+        var last = PythonInconsistency.cycle
+        for attempt in 0..<Self.maximumTries {
+            frames.removeAll(keepingCapacity: true)
+            do throws(PythonInconsistency) {
+                let outcome = try readOnce(thread, threadPointer, stackPointer, copiedStack)
+                statistics.systemCalls += UInt64(snapshot.reads + codeSnapshot.reads)
+                statistics.stacks += 1
+                return outcome
+            } catch {
+                statistics.systemCalls += UInt64(snapshot.reads + codeSnapshot.reads)
+                statistics.tries += 1
+                last = error
+                // What was remembered may be what is wrong: first the ranges, then the thread's state.
+                if attempt == 0 {
+                    threads[thread]?.ranges.removeAll(keepingCapacity: true)
+                } else {
+                    threads[thread] = nil
+                }
+                if error.isFinal { break }
+            }
+        }
+        frames.removeAll(keepingCapacity: true)
+        statistics.inconsistent += 1
+        return .inconsistent(last)
+    }
+
+    private mutating func readOnce(
+        _ thread: Int32, _ threadPointer: UInt64, _ stackPointer: UInt64, _ copiedStack: RawSpan
+    ) throws(PythonInconsistency) -> PythonStackOutcome {
+        stack &+= 1
+        codeSnapshot.clear()
+        if threads[thread] == nil {
+            if threads.count >= Self.maximumThreads { threads.removeAll(keepingCapacity: true) }
+            threads[thread] = try find(thread, threadPointer)
+        }
+        guard var record = threads[thread] else { return .notInPython }
+        // Taken out and put back, so that its array has one owner and keeps its storage.
+        threads[thread]?.ranges = []
+        defer { threads[thread]?.ranges = record.ranges }
+
+        if record.state == 0 {
+            guard try isWorthLooking(&record) else {
+                threads[thread] = record
+                return .notInPython
+            }
+            let ranges = record.ranges
+            let pause = min(record.nextPause * 2, 64)
+            record = try find(thread, threadPointer)
+            record.ranges = ranges
+            record.pause = pause
+            record.nextPause = pause
+            threads[thread] = record
+            guard record.state != 0 else { return .notInPython }
+        }
+
+        var start = try runningFrame(&record, thread, threadPointer, stackPointer, copiedStack)
+        if start.frame == 0, start.newestThread != record.newestThread {
+            // Its state may have been freed and another one made for the thread.
+            let ranges = record.ranges
+            record = try find(thread, threadPointer)
+            record.ranges = ranges
+            threads[thread] = record
+            guard record.state != 0 else { return .notInPython }
+            start = try runningFrame(&record, thread, threadPointer, stackPointer, copiedStack)
+        }
+        guard start.frame != 0 else { return .notInPython }
+        var agreement = start.agreement
+        let isCut = try walk(from: start.frame, stackPointer, copiedStack, &agreement)
+        try nameFrames()
+        record.ranges.removeAll(keepingCapacity: true)
+        record.ranges.append(contentsOf: nextRanges)
+        guard let root = walked.last?.address, !frames.isEmpty else { return .notInPython }
+        if !isCut { try checkRoot(root, thread) }
+        return .frames(agreement, isCut: isCut)
+    }
+
+    /// A frame that is taken apart while it is read leads nowhere, and a part of a stack looks like a stack. Threads
+    /// begin at the same frame for as long as they live, nearly all of them: another beginning holds once it was seen
+    /// twice.
+    private mutating func checkRoot(_ root: UInt64, _ thread: Int32) throws(PythonInconsistency) {
+        guard threads[thread]?.root != root else { return }
+        if threads[thread]?.doubtfulRoot == root {
+            threads[thread]?.root = root
+            return
+        }
+        threads[thread]?.doubtfulRoot = root
+        throw .rootChanged
+    }
+
+    // MARK: - Threads
+
+    private func isThread(_ position: Int, _ record: ThreadRecord) -> Bool {
+        snapshot.word(position + layout.interpreter) == record.interpreter
+            && snapshot.word(position + layout.threadID) == record.threadID
+    }
+
+    /// Whether a thread that had no state may have one by now: the newest thread is another, or a while has passed.
+    private mutating func isWorthLooking(_ record: inout ThreadRecord) throws(PythonInconsistency) -> Bool {
+        snapshot.clear()
+        guard record.newestThreadAddress != 0 else { return true }
+        let position = try snapshot.locate(record.newestThreadAddress, 8, memory)
+        if snapshot.word(position) != record.newestThread { return true }
+        guard record.pause > 0 else { return true }
+        record.pause -= 1
+        return false
+    }
+
+    /// Looks through all threads of all interpreters.
+    private mutating func find(
+        _ thread: Int32, _ threadPointer: UInt64
+    ) throws(PythonInconsistency) -> ThreadRecord {
+        snapshot.clear()
+        statistics.threadSearches += 1
+        var record = ThreadRecord()
+        var other: ThreadRecord?
+        var interpreter = try snapshot.word(at: runtime &+ UInt64(layout.interpretersHead), memory)
+        var interpreters = 0
+        var states = 0
+        while interpreter != 0 {
+            interpreters += 1
+            guard interpreters <= Self.maximumInterpreters else { throw .cycle }
+            let headAddress = interpreter &+ UInt64(layout.threadsHead)
+            let head = try snapshot.word(at: headAddress, memory)
+            if record.newestThreadAddress == 0 {
+                record.newestThreadAddress = headAddress
+                record.newestThread = head
+            }
+            var state = head
+            while state != 0 {
+                states += 1
+                guard states <= Self.maximumThreads else { throw .cycle }
+                let position = try snapshot.locate(state, layout.threadBytes, memory)
+                guard snapshot.word(position + layout.interpreter) == interpreter else { throw .layout }
+                let threadID = snapshot.word(position + layout.threadID)
+                var found = ThreadRecord()
+                found.state = state
+                found.interpreter = interpreter
+                found.threadID = threadID
+                found.newestThread = head
+                found.newestThreadAddress = headAddress
+                if let native = layout.nativeThreadID {
+                    if snapshot.word(position + native) == UInt64(UInt32(bitPattern: thread)) { return found }
+                }
+                if other == nil, try isThreadBlock(threadID, of: thread, threadPointer) { other = found }
+                state = snapshot.word(position + layout.nextThread)
+            }
+            interpreter = try snapshot.word(at: interpreter &+ UInt64(layout.nextInterpreter), memory)
+        }
+        return other ?? record
+    }
+
+    /// Whether `threadID`, which is what pthread_self() answered, is the thread's block in the C library.
+    ///
+    /// Both libraries keep the thread's number there: glibc behind a header of 0x2C0 bytes (aarch64: 0xC0) and two list
+    /// pointers (nptl/descr.h), musl behind six pointers (aarch64: four; src/internal/pthread_impl.h).
+    private mutating func isThreadBlock(
+        _ threadID: UInt64, of thread: Int32, _ threadPointer: UInt64
+    ) throws(PythonInconsistency) -> Bool {
+        if threadPointer != 0 { return threadPointer == threadID }
+        #if arch(arm64)
+        let offsets: [UInt64] = [0xD0, 0x20]
+        #else
+        let offsets: [UInt64] = [0x2D0, 0x30]
+        #endif
+        for offset in offsets {
+            let address = threadID &+ offset
+            var position: Int?
+            do throws(PythonInconsistency) {
+                position = try snapshot.locate(address, 4, memory)
+            } catch {
+                guard case .unreadable = error else { throw error }
+            }
+            if let position, snapshot.half(position) == UInt32(bitPattern: thread) { return true }
+        }
+        return false
+    }
+
+    // MARK: - Frames
+
+    private struct Start {
+        var frame: UInt64
+        var newestThread: UInt64
+        var agreement: PythonAgreement
+    }
+
+    /// The frame that runs, read together with all that the thread's last stack was read from.
+    private mutating func runningFrame(
+        _ record: inout ThreadRecord, _ thread: Int32, _ threadPointer: UInt64, _ stackPointer: UInt64,
+        _ copiedStack: RawSpan
+    ) throws(PythonInconsistency) -> Start {
+        snapshot.clear()
+        nextRanges.removeAll(keepingCapacity: true)
+        snapshot.plan(record.state, layout.threadBytes)
+        snapshot.plan(record.newestThreadAddress, 8)
+        for range in record.ranges { snapshot.plan(range.address, range.byteCount) }
+        do throws(ProcessMemoryError) {
+            try snapshot.load(memory)
+        } catch {
+            throw PythonInconsistency(error, address: record.state)
+        }
+        let state = try snapshot.locate(record.state, layout.threadBytes, memory)
+        guard isThread(state, record) else { throw .layout }
+        let newest = try snapshot.word(at: record.newestThreadAddress, memory)
+        let current = snapshot.word(state + layout.currentFrame)
+        guard let control = layout.controlFrame, current != 0 else {
+            return Start(frame: current, newestThread: newest, agreement: .unknown)
+        }
+
+        // A _PyCFrame, in the C stack frame of the loop; the outermost is in the thread's state.
+        let size = layout.controlFrameBytes
+        let end = stackPointer &+ UInt64(copiedStack.byteCount)
+        var address = current
+        var isDeeper = false
+        for _ in 0..<64 {
+            let position = try snapshot.locate(address, size, memory)
+            if address == current { remember(address, size) }
+            let frame = snapshot.word(position + control.currentFrame)
+            if copiedStack.byteCount > 0, address >= stackPointer, address < end, end - address >= UInt64(size) {
+                let copied = copiedStack.littleEndianWord(Int(address - stackPointer) + control.currentFrame)
+                // Where it is another one now, the one of then leads to the stack of then.
+                let isSame = copied == frame && !isDeeper
+                return Start(frame: copied, newestThread: newest, agreement: isSame ? .proved : .moved)
+            }
+            // Below the copy: the loop was entered since. Follow to what there was at that moment.
+            guard copiedStack.byteCount > 0, address < stackPointer, stackPointer - address < 1 << 20 else {
+                return Start(frame: frame, newestThread: newest, agreement: isDeeper ? .moved : .unknown)
+            }
+            isDeeper = true
+            address = snapshot.word(position + control.previous)
+        }
+        throw .cycle
+    }
+
+    private mutating func remember(_ address: UInt64, _ byteCount: Int) {
+        guard nextRanges.count < 512 else { return }
+        nextRanges.append(MemoryRange(address: address, byteCount: byteCount))
+    }
+
+    /// Frames lie one behind the other in the thread's own stack of them: the page of one holds its neighbours, and
+    /// can be read wherever the frame can.
+    private func page(of address: UInt64, _ byteCount: Int) -> MemoryRange {
+        let first = address & ~4095
+        let end = (address &+ UInt64(byteCount) &+ 4095) & ~4095
+        return MemoryRange(address: first, byteCount: Int(truncatingIfNeeded: end &- first))
+    }
+
+    /// Follows the frames from the leaf to the root. Answers whether there were more than are kept.
+    private mutating func walk(
+        from start: UInt64, _ stackPointer: UInt64, _ copiedStack: RawSpan, _ agreement: inout PythonAgreement
+    ) throws(PythonInconsistency) -> Bool {
+        walked.removeAll(keepingCapacity: true)
+        let size = layout.frameBytes
+        var address = start
+        var count = 0
+        var landmark: UInt64 = 0
+        while address != 0 {
+            guard walked.count < Self.maximumDepth, count < 2 * Self.maximumDepth else { return true }
+            // Brent: compared with the frame at the last power of two, a cycle is found within twice its length.
+            guard address != landmark else { throw .cycle }
+            if count & (count - 1) == 0 { landmark = address }
+            count += 1
+            guard address & 7 == 0, address < UInt64.max - 8192 else { throw .unreadable(address: address) }
+
+            let window =
+                layout.frameOwner == nil ? MemoryRange(address: address, byteCount: size) : page(of: address, size)
+            let position = try snapshot.locate(address, size, window: window, memory)
+            let owner = layout.frameOwner.map { snapshot.byte(position + $0) } ?? 0
+            // Only the thread's own frames (owner 0) have neighbours worth reading.
+            if layout.frameOwner == nil || owner != 0 {
+                remember(address, size)
+            } else if nextRanges.last.map({ !($0.address <= window.address && window.byteCount <= $0.byteCount) })
+                ?? true
+            {
+                remember(window.address, window.byteCount)
+            }
+            let previous = snapshot.word(position + layout.framePrevious)
+            if case .shim(let shim) = layout.entry, owner >= shim {
+                // The loop's own frame, in its C stack frame: what it leads to is the same as in the copy, or the
+                // process has moved on.
+                if let copied = copiedWord(address &+ UInt64(layout.framePrevious), stackPointer, copiedStack),
+                    copied != previous
+                {
+                    agreement = .moved
+                }
+                if !walked.isEmpty { walked[walked.count - 1].isEntry = true }
+                address = previous
+                continue
+            }
+            let isEntry =
+                switch layout.entry {
+                case .always: true
+                case .flag(let offset): snapshot.byte(position + offset) & 1 == 1
+                case .shim: false
+                }
+            let code = snapshot.word(position + layout.frameCode) & ~layout.codeTagMask
+            guard code != 0, code & 7 == 0, code < UInt64.max - 8192 else { throw .notCode(address: code) }
+            let instruction =
+                switch layout.instruction {
+                case .index: UInt64(snapshot.half(position + layout.frameInstruction))
+                case .pointer: snapshot.word(position + layout.frameInstruction)
+                }
+            walked.append(WalkedFrame(code: code, instruction: instruction, address: address, isEntry: isEntry))
+            address = previous
+        }
+        return false
+    }
+
+    private func copiedWord(_ address: UInt64, _ stackPointer: UInt64, _ copiedStack: RawSpan) -> UInt64? {
+        let distance = address &- stackPointer
+        guard address >= stackPointer, copiedStack.byteCount >= 8, distance <= UInt64(copiedStack.byteCount - 8) else {
+            return nil
+        }
+        return copiedStack.littleEndianWord(Int(distance))
+    }
+
+    // MARK: - Code
+
+    /// Reads the fields of all code objects of the stack at once, compares or reads their names, and finds the lines.
+    private mutating func nameFrames() throws(PythonInconsistency) {
+        if codes.isFull { codes.forget() }
+        let size = layout.codeBytes
+        codeSnapshot.clear()
+        var lastPlanned: UInt64 = 0
+        for index in walked.indices {
+            let code = walked[index].code
+            if code == lastPlanned { continue }
+            lastPlanned = code
+            // An entry is marked when it is planned; what its fields are is seen below.
+            if let known = codes.index(code) {
+                if codes.isChecked(known, by: stack) { continue }
+                codes.markChecked(known, by: stack)
+            }
+            codeSnapshot.plan(code, size)
+        }
+        do throws(ProcessMemoryError) {
+            try codeSnapshot.load(memory)
+        } catch {
+            throw PythonInconsistency(error, address: lastPlanned)
+        }
+
+        var lastCode: UInt64 = 0
+        var lastIndex: UInt32 = 0
+        for index in walked.indices {
+            let frame = walked[index]
+            if frame.code != lastCode || index == 0 {
+                lastIndex = try code(frame.code, size)
+                lastCode = frame.code
+            }
+            let offset: Int64 =
+                switch layout.instruction {
+                case .index(let unit): Int64(Int32(truncatingIfNeeded: frame.instruction)) * unit
+                case .pointer: Int64(bitPattern: frame.instruction &- frame.code &- UInt64(layout.codeStart))
+                }
+            var line = codes.line(lastIndex, at: offset)
+            if line == nil, layout.instructionsMayMove { line = 0 }
+            guard let line else { throw .instructionOutside(address: frame.instruction) }
+            if codes.entries[Int(lastIndex)].isInternal {
+                if frame.isEntry, !frames.isEmpty { frames[frames.count - 1].isEntry = true }
+                continue
+            }
+            frames.append(PythonFrame(code: lastIndex, line: line, isEntry: frame.isEntry))
+        }
+    }
+
+    /// The number of a code object whose fields are those of now.
+    private mutating func code(_ address: UInt64, _ size: Int) throws(PythonInconsistency) -> UInt32 {
+        let position = try codeSnapshot.locate(address, size, memory)
+        let type = codeSnapshot.word(position + layout.objectType)
+        if codeType == 0, try isCodeType(type) { codeType = type }
+        guard type == codeType, type != 0 else { throw .notCode(address: address) }
+        let fields = PythonCodeCache.Fields(
+            filename: codeSnapshot.word(position + layout.codeFilename),
+            name: codeSnapshot.word(position + layout.codeName),
+            qualifiedName: layout.codeQualifiedName.map { codeSnapshot.word(position + $0) } ?? 0,
+            lineTable: codeSnapshot.word(position + layout.codeLineTable),
+            firstLine: codeSnapshot.half(position + layout.codeFirstLine))
+        if let known = codes.index(address), codes.entries[Int(known)].fields == fields { return known }
+        statistics.codesRead += 1
+        let function = try text(fields.qualifiedName != 0 ? fields.qualifiedName : fields.name, of: address)
+        let file = try text(fields.filename, of: address)
+        let bytes = try lineTable(fields.lineTable, of: address)
+        let lines = PythonLineTable(bytes, firstLine: fields.firstLine, form: layout.lineTable)
+        return codes.insert(
+            address, fields, function: function, file: file, lines: lines, form: layout.lineTable, by: stack)
+    }
+
+    /// A type's name is its first field behind the object's header: `code` for code objects.
+    private mutating func isCodeType(_ type: UInt64) throws(PythonInconsistency) -> Bool {
+        guard type != 0 else { return false }
+        let name = try codeSnapshot.word(at: type &+ UInt64(layout.typeName), memory)
+        let position = try codeSnapshot.locate(name, 5, memory)
+        return Array(codeSnapshot.bytes(position, 5)) == Array("code\0".utf8)
+    }
+
+    private mutating func text(_ address: UInt64, of code: UInt64) throws(PythonInconsistency) -> String {
+        let header = max(layout.textLength, layout.textState) + 8
+        let position = try codeSnapshot.locate(address, header, memory)
+        guard
+            let shape = PythonText.shape(
+                length: codeSnapshot.word(position + layout.textLength),
+                state: codeSnapshot.half(position + layout.textState), layout: layout)
+        else { throw .damagedCode(address: code) }
+        guard shape.byteCount > 0 else { return "" }
+        let start = try codeSnapshot.locate(address &+ UInt64(shape.offset), shape.byteCount, memory)
+        return PythonText.decode(codeSnapshot.bytes(start, shape.byteCount), shape)
+    }
+
+    /// Lines of a table longer than this are not known; the longest of the standard library has 36 KB.
+    private static var maximumLineTable: UInt64 { 1 << 18 }
+
+    private mutating func lineTable(
+        _ address: UInt64, of code: UInt64
+    ) throws(PythonInconsistency) -> ArraySlice<UInt8> {
+        let position = try codeSnapshot.locate(address &+ UInt64(layout.bytesSize), 8, memory)
+        let count = codeSnapshot.word(position)
+        guard count <= Self.maximumLineTable else {
+            if count < 1 << 32 { return [] }
+            throw .damagedCode(address: code)
+        }
+        guard count > 0 else { return [] }
+        let start = try codeSnapshot.locate(address &+ UInt64(layout.bytesValue), Int(count), memory)
+        return codeSnapshot.bytes(start, Int(count))
+    }
+}

@@ -1,0 +1,120 @@
+/// Why V8 can't be read from outside.
+public enum V8Error: Error, Hashable, Sendable, CustomStringConvertible {
+    case notV8
+    case unreadable(what: String)
+    case unknownVersion(missing: String)
+
+    public var description: String {
+        switch self {
+        case .notV8: "the process does not export V8's description of itself (v8dbg_ symbols)"
+        case .unreadable(let what): "\(what) can't be read: the process has ended, or the right to trace it is missing"
+        case .unknownVersion(let missing): "this version of V8 is not known: it does not tell \(missing)"
+        }
+    }
+}
+
+/// What V8 says of its own structures: the constants that it exports for post-mortem debuggers (`v8dbg_…`, written by
+/// tools/gen-postmortem-metadata.py). Offsets count from an object's start; pointers carry a tag.
+struct V8Layout: Sendable {
+    var functionSlot: Int64
+    var contextSlot: Int64
+    var objectTag: UInt64
+    var smiShift: UInt64
+    var mapInstanceType: UInt64
+    var firstNonString: UInt16
+    var representationMask: UInt16
+    var encodingMask: UInt16
+    var oneByteTag: UInt16
+    var consTag: UInt16
+    var slicedTag: UInt16
+    var thinTag: UInt16
+    var functionShared: UInt64
+    var sharedName: UInt64
+    var sharedScript: UInt64
+    var sharedData: UInt64
+    var scriptName: UInt64
+    var scriptSource: UInt64
+    var scriptLineEnds: UInt64
+    var stringLength: UInt64
+    var stringChars: UInt64
+    var consFirst: UInt64
+    var consSecond: UInt64
+    var slicedParent: UInt64
+    var slicedOffset: UInt64
+    var thinActual: UInt64
+    var fixedArrayLength: UInt64
+    var fixedArrayData: UInt64
+    var sharedType: UInt16
+    var scriptType: UInt16
+    var scopeInfoType: UInt16
+    var fixedArrayType: UInt16
+    var scopeLocalCount: Int64
+    var scopeFirst: Int64
+    /// Kinds of unoptimised data of a function not compiled yet, with its start; 0 where not told.
+    var uncompiledTypes: [UInt16]
+    var uncompiledName: UInt64
+    var uncompiledStart: UInt64
+
+    init<Memory: ForeignMemory>(_ image: LoadedImage, _ reader: inout ForeignReader<Memory>) throws(V8Error) {
+        func optional(_ name: String) -> Int64? {
+            image.address(of: "v8dbg_" + name, &reader).flatMap { reader.int32($0) }.map { Int64($0) }
+        }
+        func value(_ name: String, or others: String...) throws(V8Error) -> Int64 {
+            if let value = optional(name) { return value }
+            for other in others {
+                if let value = optional(other) { return value }
+            }
+            throw .unknownVersion(missing: name)
+        }
+        func offset(_ name: String, or other: String? = nil) throws(V8Error) -> UInt64 {
+            let value = try value(name, or: other ?? name)
+            guard value >= 0, value < 4096 else { throw .unknownVersion(missing: name) }
+            return UInt64(value)
+        }
+        func type(_ name: String) throws(V8Error) -> UInt16 { UInt16(truncatingIfNeeded: try value(name)) }
+        // The first one tells whether this is V8 at all.
+        guard optional("SmiTagMask") != nil else { throw .notV8 }
+        functionSlot = try value("off_fp_function")
+        contextSlot = try value("off_fp_context_or_frame_type", or: "off_fp_context")
+        objectTag = try offset("HeapObjectTag")
+        smiShift = try offset("SmiShiftSize") + 1
+        mapInstanceType = try offset("class_Map__instance_type__uint16_t")
+        firstNonString = try type("FirstNonstringType")
+        representationMask = try type("StringRepresentationMask")
+        encodingMask = try type("StringEncodingMask")
+        oneByteTag = try type("OneByteStringTag")
+        consTag = try type("ConsStringTag")
+        slicedTag = try type("SlicedStringTag")
+        thinTag = try type("ThinStringTag")
+        functionShared = try offset("class_JSFunction__shared__SharedFunctionInfo")
+        sharedName = try offset("class_SharedFunctionInfo__name_or_scope_info__Object")
+        sharedScript = try offset(
+            "class_SharedFunctionInfo__script_or_debug_info__HeapObject",
+            or: "class_SharedFunctionInfo__script__Object")
+        sharedData = try offset("class_SharedFunctionInfo__function_data__Object")
+        scriptName = try offset("class_Script__name__Object")
+        scriptSource = try offset("class_Script__source__Object")
+        scriptLineEnds = try offset("class_Script__line_ends__Object")
+        stringLength = try offset("class_String__length__int32_t")
+        stringChars = try offset("class_SeqOneByteString__chars__char")
+        consFirst = try offset("class_ConsString__first__String")
+        consSecond = try offset("class_ConsString__second__String")
+        slicedParent = try offset("class_SlicedString__parent__String")
+        slicedOffset = try offset("class_SlicedString__offset__SMI")
+        thinActual = try offset("class_ThinString__actual__String")
+        fixedArrayLength = try offset("class_FixedArrayBase__length__SMI")
+        fixedArrayData = try offset("class_FixedArray__data__uintptr_t")
+        sharedType = try type("type_SharedFunctionInfo__SHARED_FUNCTION_INFO_TYPE")
+        scriptType = try type("type_Script__SCRIPT_TYPE")
+        scopeInfoType = try type("type_ScopeInfo__SCOPE_INFO_TYPE")
+        fixedArrayType = try type("type_FixedArray__FIXED_ARRAY_TYPE")
+        scopeLocalCount = try value("scopeinfo_idx_ncontextlocals")
+        scopeFirst = try value("scopeinfo_idx_first_vars")
+        uncompiledTypes = [
+            "UncompiledDataWithPreparseData__UNCOMPILED_DATA_WITH_PREPARSE_DATA_TYPE",
+            "UncompiledDataWithoutPreparseData__UNCOMPILED_DATA_WITHOUT_PREPARSE_DATA_TYPE",
+        ].compactMap { optional("type_" + $0).map { UInt16(truncatingIfNeeded: $0) } }
+        uncompiledName = UInt64(optional("class_UncompiledData__inferred_name__String") ?? 8)
+        uncompiledStart = UInt64(optional("class_UncompiledData__start_position__int32_t") ?? 16)
+    }
+}

@@ -1,0 +1,36 @@
+import Testing
+
+@testable import LanguageRuntimes
+
+struct RuntimeAdviceTests {
+    @Test(arguments: [
+        (["node", "a.js"], [:], ["--perf-basic-prof", "--interpreted-frames-native-stack"]),
+        (["node", "--perf_basic_prof", "a.js"], [:], ["--interpreted-frames-native-stack"]),
+        (
+            ["node", "a.js"], ["NODE_OPTIONS": "--perf-basic-prof --interpreted-frames-native-stack"], []
+        ),
+    ] as [([String], [String: String], [String])])
+    func `node is told the flags that it lacks`(arguments: [String], environment: [String: String], flags: [String]) {
+        let facts = RuntimeAdvice.Facts(
+            program: "/usr/bin/node", arguments: arguments, environment: environment, hasV8Symbols: true)
+        #expect(RuntimeAdvice.about(facts)?.flags == flags)
+    }
+
+    @Test func `a JVM needs frame pointers only where its tables can't be read`() {
+        var facts = RuntimeAdvice.Facts(
+            program: "/usr/bin/java", arguments: ["java", "-XX:+DebugNonSafepoints"], hasJVM: true, hasJVMTables: true)
+        #expect(RuntimeAdvice.about(facts)?.flags == [])
+        facts.hasJVMTables = false
+        #expect(RuntimeAdvice.about(facts)?.flags == ["-XX:+PreserveFramePointer"])
+    }
+
+    @Test(arguments: ["/usr/bin/python3.11", "/opt/python", "/usr/bin/python3"])
+    func `Python needs nothing`(program: String) {
+        #expect(RuntimeAdvice.about(.init(program: program, arguments: []))?.flags == [])
+    }
+
+    @Test(arguments: ["/usr/bin/sleep", "/usr/bin/pythonic"])
+    func `other programs are told nothing`(program: String) {
+        #expect(RuntimeAdvice.about(.init(program: program, arguments: [])) == nil)
+    }
+}
