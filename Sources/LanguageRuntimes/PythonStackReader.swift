@@ -10,6 +10,8 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
     private static var maximumInterpreters: Int { 256 }
     /// In a program that does nothing but call, a try in ten comes too late for the frame at the leaf.
     private static var maximumTries: Int { 10 }
+    private static var maximumReadsToTryAgain: Int { 512 }
+    private static var readsOfFailures: Int { 64 }
 
     /// What is known of a thread from its last stack.
     struct ThreadRecord: Sendable {
@@ -38,7 +40,7 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         var isEntry: Bool
     }
 
-    package let memory: Memory
+    package var memory: Memory
     package let layout: PythonLayout
     package let runtime: UInt64
     /// Address of PyCode_Type; learnt from the first frame where it has no symbol.
@@ -54,6 +56,8 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
     private var nextRanges: [MemoryRange] = []
     /// Number of the stack that is being read.
     private var stack: UInt64 = 0
+    /// Stacks that are not read, after one that cost much and came to nothing.
+    private var penalty = 0
 
     package init(memory: Memory, layout: PythonLayout, runtime: UInt64, codeType: UInt64) {
         self.memory = memory
@@ -62,12 +66,27 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         self.codeType = codeType
     }
 
+    package func function(_ code: UInt32) -> String {
+        codes.entries.indices.contains(Int(code)) ? codes.entries[Int(code)].function : ""
+    }
+
+    package func file(_ code: UInt32) -> String {
+        codes.entries.indices.contains(Int(code)) ? codes.entries[Int(code)].file : ""
+    }
+
     package mutating func forget(thread: Int32) { threads[thread] = nil }
 
     package mutating func read(
         thread: Int32, threadPointer: UInt64, stackPointer: UInt64, copiedStack: RawSpan
     ) -> PythonStackOutcome {
+        guard penalty == 0 else {
+            penalty -= 1
+            frames.removeAll(keepingCapacity: true)
+            statistics.inconsistent += 1
+            return .inconsistent(.tooMuchToRead)
+        }
         var last = PythonInconsistency.cycle
+        var reads = 0
         for _ in 0..<Self.maximumTries {
             frames.removeAll(keepingCapacity: true)
             do throws(PythonInconsistency) {
@@ -76,16 +95,19 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
                 statistics.stacks += 1
                 return outcome
             } catch {
+                reads += snapshot.reads + codeSnapshot.reads
                 statistics.systemCalls += UInt64(snapshot.reads + codeSnapshot.reads)
                 statistics.tries += 1
                 last = error
-                if error.isFinal { break }
+                if error.isFinal || reads > Self.maximumReadsToTryAgain { break }
                 // Only what is known of the thread can be wrong for good: ranges are read anew each time.
                 if error == .layout { threads[thread] = nil }
             }
         }
         frames.removeAll(keepingCapacity: true)
         statistics.inconsistent += 1
+        // Structures made to be read at length cost no more than this many system calls a stack in the long run.
+        penalty = reads / Self.readsOfFailures
         return .inconsistent(last)
     }
 
@@ -191,9 +213,13 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
                 record.newestThread = head
             }
             var state = head
+            var landmark: UInt64 = 0
             while state != 0 {
+                guard states < Self.maximumThreads, state != landmark else { throw .cycle }
+                if states & (states - 1) == 0 { landmark = state }
                 states += 1
-                guard states <= Self.maximumThreads else { throw .cycle }
+                // Nothing of the states before is looked at again; a short list of ranges is looked through quickly.
+                if states % 64 == 0 { snapshot.clear(keepingReads: true) }
                 let position = try snapshot.locate(state, layout.threadBytes, memory)
                 guard snapshot.word(position + layout.interpreter) == interpreter else { throw .layout }
                 let threadID = snapshot.word(position + layout.threadID)
@@ -302,7 +328,7 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
     }
 
     private mutating func remember(_ address: UInt64, _ byteCount: Int) {
-        guard nextRanges.count < 512 else { return }
+        guard nextRanges.count < 1000 else { return }
         nextRanges.append(MemoryRange(address: address, byteCount: byteCount))
     }
 

@@ -55,7 +55,7 @@ final class RunningProgram: Sendable {
 
     deinit {
         kill(process, SIGKILL)
-        unsafe waitpid(process, nil, 0)
+        _ = waitpid(process, nil, 0)
     }
 
     var mappings: [ProcessMapping] { ProcessMaps.parse(ProcFile.read("/proc/\(process)/maps") ?? []) }

@@ -11,8 +11,13 @@ private struct Dumped: Decodable {
         var filename: String
         var line: UInt32
     }
-    var os_thread_id: Int32?
+    var thread: Int32?
     var frames: [Frame]
+
+    private enum CodingKeys: String, CodingKey {
+        case frames
+        case thread = "os_thread_id"
+    }
 }
 
 private func detect(_ program: RunningProgram) throws -> PythonProcess {
@@ -87,7 +92,7 @@ struct Failure: Error, CustomStringConvertible {
                 var cold = try detect(program)
                 let outcomes = [warm.stack(ofThread: thread), cold.stack(ofThread: thread)]
                 // Up to 3.10 py-spy may not know a thread's number: then the stacks are compared as a set.
-                let expected = dumped.filter { $0.os_thread_id == thread || $0.os_thread_id == nil }.map { stack in
+                let expected = dumped.filter { $0.thread == thread || $0.thread == nil }.map { stack in
                     // The interpreter's own frame beneath `__init__`, which py-spy shows.
                     stack.frames.filter { $0.filename != "__init__" }.map { "\($0.name) \($0.filename):\($0.line)" }
                 }
