@@ -1,3 +1,4 @@
+import AllocationCount
 import Foundation
 import LanguageRuntimes
 import LinuxSystem
@@ -30,6 +31,12 @@ private func detect(_ program: RunningProgram) throws -> PythonProcess {
 
 private func entries(_ python: PythonProcess) -> Int { python.frames.filter(\.isEntry).count }
 
+#if DEBUG
+private let isOptimized = false
+#else
+private let isOptimized = true
+#endif
+
 struct Failure: Error, CustomStringConvertible {
     var description: String
     init(_ description: String) { self.description = description }
@@ -52,6 +59,29 @@ struct Failure: Error, CustomStringConvertible {
         #expect(python.version.minor == installation.minor)
         if installation.minor >= 11 { #expect(python.version.micro == installation.micro) }
         #expect(python.evaluation != nil)
+    }
+
+    @Test(arguments: PythonInstallation.readable.filter { $0.minor >= 13 })
+    func `the runtime is found without symbols by its cookie`(_ installation: PythonInstallation) throws {
+        let program = try start(installation, PythonPrograms.deep)
+        let python = try detect(program)
+        let found = PythonInterpreter.runtimeByCookie(
+            ProcessMemory(process: program.process), program.mappings, python.path)
+        #expect(found == python.runtime)
+    }
+
+    @Test(
+        .enabled(if: isOptimized, "only an optimised build allocates as the shipped one does: swift test -c release"),
+        arguments: PythonInstallation.readable)
+    func `1,000 warm stacks allocate nothing`(_ installation: PythonInstallation) throws {
+        let program = try start(installation, PythonPrograms.deepEnough)
+        var python = try detect(program)
+        usleep(300_000)
+        for _ in 0..<10 { _ = python.stack(ofThread: program.process) }
+        #expect(python.frames.count == 21)
+        let before = allocation_count()
+        for _ in 0..<1000 { _ = python.stack(ofThread: program.process) }
+        #expect(allocation_count() - before == 0, "\(installation)")
     }
 
     @Test(arguments: PythonInstallation.unreadable)
@@ -225,6 +255,22 @@ struct Failure: Error, CustomStringConvertible {
         usleep(50_000)
         guard case .frames = python.stack(ofThread: child) else { throw Failure("the child's stack can't be read") }
         #expect(python.interpretedFrames.map(\.function) == ["in_child", "<module>"])
+    }
+
+    @Test(.enabled(if: getuid() == 0, "needs root for a PID namespace"), arguments: PythonInstallation.readable)
+    func `a thread of another PID namespace is known by its number there`(_ installation: PythonInstallation) throws {
+        let script = folder.write(PythonPrograms.shares, as: "program.py")
+        let program = try #require(
+            RunningProgram(["/usr/bin/unshare", "--pid", "--fork", "--kill-child", installation.path, script]))
+        let children = output(of: "cat /proc/\(program.process)/task/\(program.process)/children")
+        let child = try #require(Int32(children.split(separator: " ").first ?? ""))
+        #expect(PythonProcess.threadNumber(child, of: child) == 1)
+        let mappings = ProcessMaps.parse(ProcFile.read("/proc/\(child)/maps") ?? [])
+        guard case .python(var python) = PythonProcess.detect(process: child, mappings: mappings) else {
+            throw Failure("the child is not found to be Python")
+        }
+        guard case .frames = python.stack(ofThread: 1) else { throw Failure("the child's stack can't be read") }
+        #expect(python.interpretedFrames.last?.function == "<module>")
     }
 
     @Test(arguments: PythonInstallation.readable)

@@ -205,4 +205,18 @@ enum PythonPrograms {
         down(2000)
 
         """
+
+    /// A stack of 21 frames that stays.
+    static let deepEnough = """
+        import sys, time
+
+        def down(depth):
+            while depth == 0:
+                time.perf_counter()
+            return down(depth - 1)
+
+        open(sys.argv[-1], "w").close()
+        down(19)
+
+        """
 }
