@@ -174,7 +174,9 @@ let package = Package(
         tests(
             "SymbolSourcesTests",
             ["SymbolSources", "SymbolTables", "ObjectFiles", "LinuxSystem", "Profiles", "ToolOutput"]),
-        tests("LanguageRuntimesTests", ["LanguageRuntimes", "LinuxSystem", "Profiles", "ByteCoding"]),
+        tests(
+            "LanguageRuntimesTests",
+            ["LanguageRuntimes", "LinuxSystem", "Profiles", "ByteCoding", "ToolOutput", "AllocationCount"]),
         tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
         tests("FormatsTests", ["Formats", "Analysis", "Profiles", "SampleBuilder"]),
         tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),

@@ -72,7 +72,7 @@ package struct PythonCodeCache: Sendable {
     ) -> UInt32 {
         let index = UInt32(entries.count)
         // The last row is the end where the form tells it.
-        let end = form == .increments ? nil : lines.rows.last?.start
+        let end = form == .increments || lines.rows.count < 2 ? nil : lines.rows.last?.start
         entries.append(
             Entry(
                 fields: fields, function: function, file: files.insert(file).memberAfterInsert,

@@ -1,4 +1,4 @@
-internal import LinuxSystem
+package import LinuxSystem
 
 /// Whether a process runs CPython.
 public enum PythonDetection: Sendable {
@@ -11,7 +11,7 @@ public enum PythonDetection: Sendable {
 }
 
 /// What is known of an interpreter before a stack is read.
-struct PythonInterpreter {
+package struct PythonInterpreter {
     var version: PythonVersion
     var layout: PythonLayout
     var runtime: UInt64
@@ -116,7 +116,7 @@ extension PythonInterpreter {
 
     /// Where the file's symbols are gone, 3.13 and later are still found by the cookie at the runtime's start, which
     /// is aligned to 8 bytes at least.
-    private static func runtimeByCookie(
+    package static func runtimeByCookie(
         _ memory: some PythonMemory, _ mappings: [ProcessMapping], _ path: String
     ) -> UInt64? {
         var searched = 0

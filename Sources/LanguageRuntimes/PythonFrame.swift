@@ -25,14 +25,15 @@ public enum PythonStackOutcome: Hashable, Sendable {
     case inconsistent(PythonInconsistency)
 }
 
-/// Whether the frames are those of the moment at which the stack was copied.
+/// What the copy of the native stack says of the frames that were read after it.
 public enum PythonAgreement: UInt8, Hashable, Sendable {
     /// There was nothing to compare: no copy was given, it ends too early, or the version keeps nothing on the C stack
     /// that tells the running frame (3.8 to 3.10; 3.13 and later beyond the entries, which are compared).
     case unknown
-    /// The interpreter's own note on the C stack named the same frame then as when it was read.
-    case proved
-    /// The process had moved on. 3.11 and 3.12: the stack given is the one of the running frame at that moment, as far
-    /// as its frames were not used again meanwhile.
+    /// 3.11 and 3.12: the interpreter's own note on the C stack (`_PyCFrame`) named the same frame then. Frames are
+    /// kept by depth, so this holds after a return and a call of another function as well; and a loop that was entered
+    /// from here and ended since doesn't show here but in the number of loops (`PythonMerge`).
+    case same
+    /// The process had moved on: another frame ran, or another entry led to it.
     case moved
 }

@@ -35,8 +35,9 @@ package struct PythonImage<Memory: PythonMemory> {
         for index in 0..<count {
             let type = table.littleEndianWord(index * 56) & 0xFFFF_FFFF
             let address = table.littleEndianWord(index * 56 + 16)
-            if type == 1, firstAddress == nil { firstAddress = address &- table.littleEndianWord(index * 56 + 8) }  // PT_LOAD
-            if type == 2 { dynamic = (address, table.littleEndianWord(index * 56 + 40)) }  // PT_DYNAMIC
+            // PT_LOAD, PT_DYNAMIC.
+            if type == 1, firstAddress == nil { firstAddress = address &- table.littleEndianWord(index * 56 + 8) }
+            if type == 2 { dynamic = (address, table.littleEndianWord(index * 56 + 40)) }
         }
         guard let firstAddress, let dynamic, dynamic.size >= 16, dynamic.size <= 16_384 else { return nil }
         bias = start &- (firstAddress & ~4095)

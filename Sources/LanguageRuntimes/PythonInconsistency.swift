@@ -14,6 +14,8 @@ public enum PythonInconsistency: Error, Hashable, Sendable, CustomStringConverti
     case damagedCode(address: UInt64)
     /// A frame is at an instruction outside its code.
     case instructionOutside(address: UInt64)
+    /// A frame was left, or not begun yet, when it was read.
+    case frameLeft
     /// The stack begins at another frame each time it is read.
     case rootChanged
     /// The chain of frames, threads or interpreters comes back to itself.
@@ -53,6 +55,7 @@ public enum PythonInconsistency: Error, Hashable, Sendable, CustomStringConverti
         case .damagedCode(let address):
             "the code object at \(hexadecimal(address)) holds no readable name or line table"
         case .instructionOutside(let address): "a frame is at \(hexadecimal(address)), outside its code"
+        case .frameLeft: "the thread left its frames while they were read"
         case .rootChanged: "the stack begins at another frame each time it is read"
         case .cycle: "the interpreter's chain of frames or threads comes back to itself"
         case .layout: "the interpreter's structures are not those of its version"

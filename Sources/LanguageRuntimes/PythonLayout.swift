@@ -58,6 +58,12 @@ package struct PythonLayout: Hashable, Sendable {
     package var frameInstruction: Int
     /// nil before 3.11, where frames are objects.
     package var frameOwner: Int?
+    /// Up to 3.10: a byte of the frame that says whether it is run now (f_executing, f_state), and its value if so.
+    package var frameState: State?
+    package struct State: Hashable, Sendable {
+        package var offset: Int
+        package var running: UInt8
+    }
     package var entry: Entry
     package var instruction: Instruction
 
@@ -92,8 +98,10 @@ package struct PythonLayout: Hashable, Sendable {
     package init?(_ version: PythonVersion) {
         guard version.major == 3 else { return nil }
         switch version.minor {
-        case 8, 9: self.init(frameObjects: 104, unit: 1, lines: .increments)
-        case 10: self.init(frameObjects: 96, unit: 2, lines: .ranges)
+        case 8, 9:
+            self.init(frameObjects: 104, unit: 1, lines: .increments, state: State(offset: 116, running: 1))
+        case 10:
+            self.init(frameObjects: 96, unit: 2, lines: .ranges, state: State(offset: 108, running: 0))
         case 11: self = .threeEleven
         case 12: self = .threeTwelve
         default: return nil
@@ -134,12 +142,13 @@ package struct PythonLayout: Hashable, Sendable {
         compactHeader = asciiHeader == 48 ? 72 : asciiHeader + 16
     }
 
-    private init(frameObjects instructionIndex: Int, unit: Int64, lines: LineTable) {
+    private init(frameObjects instructionIndex: Int, unit: Int64, lines: LineTable, state: State) {
         self.init(
             interpretersHead: 32, nextInterpreter: 0, threadsHead: 8, threadID: 176, nativeThreadID: nil,
             currentFrame: 24, controlFrame: nil, frameCode: 32, framePrevious: 24, frameInstruction: instructionIndex,
             frameOwner: nil, entry: .always, instruction: .index(unit: unit), codeFirstLine: 40, codeFilename: 104,
             codeName: 112, codeQualifiedName: nil, codeLineTable: 120, codeStart: 0, lineTable: lines, asciiHeader: 48)
+        frameState = state
     }
 
     private static let threeEleven = PythonLayout(
@@ -190,7 +199,9 @@ package struct PythonLayout: Hashable, Sendable {
     package var threadBytes: Int {
         max(nextThread, interpreter, threadID, nativeThreadID ?? 0, currentFrame) + 8
     }
-    package var frameBytes: Int { max(frameCode, framePrevious, frameInstruction, frameOwner ?? 0) + 8 }
+    package var frameBytes: Int {
+        max(frameCode, framePrevious, frameInstruction, frameOwner ?? 0, frameState?.offset ?? 0) + 8
+    }
     package var codeBytes: Int {
         max(codeFirstLine, codeFilename, codeName, codeQualifiedName ?? 0, codeLineTable, objectType) + 8
     }

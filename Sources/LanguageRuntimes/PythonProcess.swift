@@ -81,14 +81,10 @@ public struct PythonProcess: Sendable {
     }
 
     /// The function's name: qualified from 3.11 on.
-    public func function(of code: UInt32) -> String {
-        reader.codes.entries.indices.contains(Int(code)) ? reader.codes.entries[Int(code)].function : ""
-    }
+    public func function(of code: UInt32) -> String { reader.function(code) }
 
     /// The source's path as the program knows it.
-    public func file(of code: UInt32) -> String {
-        reader.codes.entries.indices.contains(Int(code)) ? reader.codes.entries[Int(code)].file : ""
-    }
+    public func file(of code: UInt32) -> String { reader.file(code) }
 
     /// Changes when the numbers of code objects from before name nothing any more (8,192 of them were known).
     public var codeGeneration: UInt32 { reader.codes.generation }

@@ -29,12 +29,12 @@ package struct PythonSnapshot: Sendable {
 
     package init() {}
 
-    package mutating func clear() {
+    package mutating func clear(keepingReads: Bool = false) {
         ranges.removeAll(keepingCapacity: true)
         offsets.removeAll(keepingCapacity: true)
         used = 0
         hint = 0
-        reads = 0
+        if !keepingReads { reads = 0 }
     }
 
     /// Number of ranges planned or read.

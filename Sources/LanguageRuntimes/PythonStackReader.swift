@@ -8,7 +8,10 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
     package static var maximumDepth: Int { 1024 }
     private static var maximumThreads: Int { 4096 }
     private static var maximumInterpreters: Int { 256 }
-    private static var maximumTries: Int { 3 }
+    /// In a program that does nothing but call, a try in ten comes too late for the frame at the leaf.
+    private static var maximumTries: Int { 10 }
+    private static var maximumReadsToTryAgain: Int { 512 }
+    private static var readsOfFailures: Int { 64 }
 
     /// What is known of a thread from its last stack.
     struct ThreadRecord: Sendable {
@@ -37,7 +40,7 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         var isEntry: Bool
     }
 
-    package let memory: Memory
+    package var memory: Memory
     package let layout: PythonLayout
     package let runtime: UInt64
     /// Address of PyCode_Type; learnt from the first frame where it has no symbol.
@@ -53,6 +56,8 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
     private var nextRanges: [MemoryRange] = []
     /// Number of the stack that is being read.
     private var stack: UInt64 = 0
+    /// Stacks that are not read, after one that cost much and came to nothing.
+    private var penalty = 0
 
     package init(memory: Memory, layout: PythonLayout, runtime: UInt64, codeType: UInt64) {
         self.memory = memory
@@ -61,13 +66,28 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         self.codeType = codeType
     }
 
+    package func function(_ code: UInt32) -> String {
+        codes.entries.indices.contains(Int(code)) ? codes.entries[Int(code)].function : ""
+    }
+
+    package func file(_ code: UInt32) -> String {
+        codes.entries.indices.contains(Int(code)) ? codes.entries[Int(code)].file : ""
+    }
+
     package mutating func forget(thread: Int32) { threads[thread] = nil }
 
     package mutating func read(
         thread: Int32, threadPointer: UInt64, stackPointer: UInt64, copiedStack: RawSpan
     ) -> PythonStackOutcome {
+        guard penalty == 0 else {
+            penalty -= 1
+            frames.removeAll(keepingCapacity: true)
+            statistics.inconsistent += 1
+            return .inconsistent(.tooMuchToRead)
+        }
         var last = PythonInconsistency.cycle
-        for attempt in 0..<Self.maximumTries {
+        var reads = 0
+        for _ in 0..<Self.maximumTries {
             frames.removeAll(keepingCapacity: true)
             do throws(PythonInconsistency) {
                 let outcome = try readOnce(thread, threadPointer, stackPointer, copiedStack)
@@ -75,20 +95,19 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
                 statistics.stacks += 1
                 return outcome
             } catch {
+                reads += snapshot.reads + codeSnapshot.reads
                 statistics.systemCalls += UInt64(snapshot.reads + codeSnapshot.reads)
                 statistics.tries += 1
                 last = error
-                // What was remembered may be what is wrong: first the ranges, then the thread's state.
-                if attempt == 0 {
-                    threads[thread]?.ranges.removeAll(keepingCapacity: true)
-                } else {
-                    threads[thread] = nil
-                }
-                if error.isFinal { break }
+                if error.isFinal || reads > Self.maximumReadsToTryAgain { break }
+                // Only what is known of the thread can be wrong for good: ranges are read anew each time.
+                if error == .layout { threads[thread] = nil }
             }
         }
         frames.removeAll(keepingCapacity: true)
         statistics.inconsistent += 1
+        // Structures made to be read at length cost no more than this many system calls a stack in the long run.
+        penalty = reads / Self.readsOfFailures
         return .inconsistent(last)
     }
 
@@ -194,9 +213,13 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
                 record.newestThread = head
             }
             var state = head
+            var landmark: UInt64 = 0
             while state != 0 {
+                guard states < Self.maximumThreads, state != landmark else { throw .cycle }
+                if states & (states - 1) == 0 { landmark = state }
                 states += 1
-                guard states <= Self.maximumThreads else { throw .cycle }
+                // Nothing of the states before is looked at again; a short list of ranges is looked through quickly.
+                if states % 64 == 0 { snapshot.clear(keepingReads: true) }
                 let position = try snapshot.locate(state, layout.threadBytes, memory)
                 guard snapshot.word(position + layout.interpreter) == interpreter else { throw .layout }
                 let threadID = snapshot.word(position + layout.threadID)
@@ -278,20 +301,25 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         let size = layout.controlFrameBytes
         let end = stackPointer &+ UInt64(copiedStack.byteCount)
         var address = current
+        var running: UInt64 = 0
         var isDeeper = false
         for _ in 0..<64 {
             let position = try snapshot.locate(address, size, memory)
-            if address == current { remember(address, size) }
             let frame = snapshot.word(position + control.currentFrame)
+            if address == current {
+                remember(address, size)
+                running = frame
+                // Only the one in the thread's state may name none: this one was left, and its place used again.
+                if frame == 0, address &- record.state > 4096 { throw .frameLeft }
+            }
             if copiedStack.byteCount > 0, address >= stackPointer, address < end, end - address >= UInt64(size) {
                 let copied = copiedStack.littleEndianWord(Int(address - stackPointer) + control.currentFrame)
-                // Where it is another one now, the one of then leads to the stack of then.
                 let isSame = copied == frame && !isDeeper
-                return Start(frame: copied, newestThread: newest, agreement: isSame ? .proved : .moved)
+                return Start(frame: running, newestThread: newest, agreement: isSame ? .same : .moved)
             }
-            // Below the copy: the loop was entered since. Follow to what there was at that moment.
+            // Below the copy: the loop was entered since.
             guard copiedStack.byteCount > 0, address < stackPointer, stackPointer - address < 1 << 20 else {
-                return Start(frame: frame, newestThread: newest, agreement: isDeeper ? .moved : .unknown)
+                return Start(frame: running, newestThread: newest, agreement: isDeeper ? .moved : .unknown)
             }
             isDeeper = true
             address = snapshot.word(position + control.previous)
@@ -300,7 +328,7 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
     }
 
     private mutating func remember(_ address: UInt64, _ byteCount: Int) {
-        guard nextRanges.count < 512 else { return }
+        guard nextRanges.count < 1000 else { return }
         nextRanges.append(MemoryRange(address: address, byteCount: byteCount))
     }
 
@@ -342,6 +370,13 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
                 remember(window.address, window.byteCount)
             }
             let previous = snapshot.word(position + layout.framePrevious)
+            // A frame object that was left has lost its caller, and is handed out again. The one at the leaf may be
+            // about to begin, or just at its end.
+            if let state = layout.frameState, snapshot.byte(position + state.offset) != state.running,
+                previous == 0 || !walked.isEmpty
+            {
+                throw .frameLeft
+            }
             if case .shim(let shim) = layout.entry, owner >= shim {
                 // The loop's own frame, in its C stack frame: what it leads to is the same as in the copy, or the
                 // process has moved on.
@@ -354,6 +389,8 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
                 address = previous
                 continue
             }
+            // So has a generator that was left: a thread's first frame is never one.
+            if layout.frameOwner != nil, owner == 1, previous == 0 { throw .frameLeft }
             let isEntry =
                 switch layout.entry {
                 case .always: true
@@ -370,6 +407,8 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
             walked.append(WalkedFrame(code: code, instruction: instruction, address: address, isEntry: isEntry))
             address = previous
         }
+        // Beneath a thread's first frame lies the loop's own.
+        if case .shim = layout.entry, let root = walked.last, !root.isEntry { throw .frameLeft }
         return false
     }
 
