@@ -149,7 +149,9 @@ struct FrameGatherer {
             // One that .eh_frame begins to describe inside.
             if isDebug, position + 1 < entries.count {
                 let next = entries[position + 1]
-                if next.place & EncodedSections.debugBit == 0, next.start < entry.end, next.start == entry.start { continue }
+                if next.place & EncodedSections.debugBit == 0, next.start < entry.end, next.start == entry.start {
+                    continue
+                }
             }
             kept.append(entry)
         }
@@ -187,7 +189,9 @@ struct FrameGatherer {
         guard architecture == .aarch64 else { return [] }
         var found: [UInt32] = []
         for start in signalStarts.prefix(16) {
-            guard let bytes = try? object.loadedBytes(at: base &+ UInt64(start), count: 64, from: source) else { continue }
+            guard let bytes = try? object.loadedBytes(at: base &+ UInt64(start), count: 64, from: source) else {
+                continue
+            }
             found += KeptCode.trampolines(in: bytes, architecture).map { start &+ UInt32($0) }
         }
         return found

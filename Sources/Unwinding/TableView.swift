@@ -20,7 +20,8 @@ struct TableView: BitwiseCopyable {
             blob.word32(at: 8) == EncodedSections.version
         else { throw .notUnwindSections }
         let machine = blob.word32(at: 12)
-        guard let architecture = UserArchitecture(machine: UInt16(truncatingIfNeeded: machine)), machine <= 0xFFFF else {
+        guard let architecture = UserArchitecture(machine: UInt16(truncatingIfNeeded: machine)), machine <= 0xFFFF
+        else {
             throw .unsupportedMachine(UInt16(truncatingIfNeeded: machine))
         }
         self.architecture = architecture

@@ -112,7 +112,8 @@ extension Unwinder {
         let old = state.registers
         let stackPointer = old.stackPointer
         // The place of the sample or call, in the process: moved back as `address` is.
-        let bias = old.programCounter &- (state.isReturnAddress ? 1 : 0) &- (unsafe view.pointee.base &+ UInt64(distance))
+        let bias =
+            old.programCounter &- (state.isReturnAddress ? 1 : 0) &- (unsafe view.pointee.base &+ UInt64(distance))
         let frameAddress: UInt64
         switch program.row.frameAddress {
         case .none: throw .broken(.malformedRule)
@@ -155,7 +156,8 @@ extension Unwinder {
         }
         let column = Int(description.common.returnAddressRegister)
         guard registers.isKnown(column) else { throw .broken(.unknownRegister) }
-        let programCounter = architecture == .aarch64 ? PointerAuthentication.strip(registers[column]) : registers[column]
+        let programCounter =
+            architecture == .aarch64 ? PointerAuthentication.strip(registers[column]) : registers[column]
         try checkGrowth(from: stackPointer, to: registers.stackPointer, state, isSignal: isSignal)
         if isSignal { try checkSameStack(registers.stackPointer, from: stackPointer, copy) }
         state.registers = registers

@@ -115,7 +115,8 @@ public struct Unwinder: ~Copyable {
         let mapping = mappingIndex(address, mappings)
         frames.append(
             UnwoundFrame(
-                address: address, stackPointer: state.registers.stackPointer, mapping: Int32(truncatingIfNeeded: mapping),
+                address: address, stackPointer: state.registers.stackPointer,
+                mapping: Int32(truncatingIfNeeded: mapping),
                 origin: .end, isSignal: false, isReturnAddress: state.isReturnAddress))
         guard mapping >= 0 else { return try stepOutsideFiles(&state, copy, mappings, runtimeCode) }
         let place = mappings[mapping]
@@ -125,7 +126,8 @@ public struct Unwinder: ~Copyable {
             return try stepWithoutRule(&state, copy, mappings, runtimeCode)
         }
         let view = unsafe modules.view(module)
-        guard let distance = unsafe view.pointee.distance(ofFileOffset: address &- place.start &+ place.fileOffset) else {
+        guard let distance = unsafe view.pointee.distance(ofFileOffset: address &- place.start &+ place.fileOffset)
+        else {
             return try stepWithoutRule(&state, copy, mappings, runtimeCode)
         }
         let key = RuleCache.key(

@@ -2,6 +2,7 @@ import AllocationCount
 import Glibc
 import Testing
 import ToolOutput
+
 @testable import Unwinding
 
 #if DEBUG

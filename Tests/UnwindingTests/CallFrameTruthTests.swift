@@ -2,6 +2,7 @@ import Glibc
 import ObjectFiles
 import Testing
 import ToolOutput
+
 @testable import Unwinding
 
 /// `readelf --debug-dump=frames-interp` prints the table of rules that call frame information stands for.
@@ -72,7 +73,9 @@ private struct FrameTable {
 
     @Test func `rows of .debug_frame are readelf's`() throws {
         let folder = try ScratchFolder()
-        try folder.write("p.c", "int leaf(int*);\nint f(int n){int a[40];a[n]=leaf(a);return a[n]+leaf(a);}\nint leaf(int*a){return a[1];}")
+        try folder.write(
+            "p.c",
+            "int leaf(int*);\nint f(int n){int a[40];a[n]=leaf(a);return a[n]+leaf(a);}\nint leaf(int*a){return a[1];}")
         let log = output(
             of: "gcc -O1 -fno-inline -fno-asynchronous-unwind-tables -g -fPIC -shared -nostdlib -o \(folder.path)/p.so "
                 + "\(folder.path)/p.c 2>&1")
@@ -83,7 +86,9 @@ private struct FrameTable {
     @Test(.enabled(if: access("/usr/bin/aarch64-linux-gnu-gcc", X_OK) == 0, "gcc-aarch64-linux-gnu is needed"))
     func `signed return addresses of aarch64 do not disturb the rows`() throws {
         let folder = try ScratchFolder()
-        try folder.write("p.c", "int leaf(int*);\nint f(int n){int a[40];a[n]=leaf(a);return a[n]+leaf(a);}\nint leaf(int*a){return a[1];}")
+        try folder.write(
+            "p.c",
+            "int leaf(int*);\nint f(int n){int a[40];a[n]=leaf(a);return a[n]+leaf(a);}\nint leaf(int*a){return a[1];}")
         let log = output(
             of: "aarch64-linux-gnu-gcc -O1 -fno-inline -mbranch-protection=standard -fPIC -shared -nostdlib "
                 + "-o \(folder.path)/p.so \(folder.path)/p.c 2>&1")

@@ -2,6 +2,7 @@ import AllocationCount
 import Glibc
 import Testing
 import ToolOutput
+
 @testable import Unwinding
 
 /// Programs as distributions ship them, stopped at random moments: our frames against gdb's.
@@ -22,7 +23,8 @@ struct RealProgramTests {
         Program(name: "xz", command: "head -c 300000000 /opt/swift/usr/bin/swift-frontend >in; exec xz -6 -T1 -c in"),
         Program(
             name: "sqlite3",
-            command: "exec sqlite3 :memory: 'with recursive c(x) as (select 1 union all select x+1 from c limit 90000000) "
+            command:
+                "exec sqlite3 :memory: 'with recursive c(x) as (select 1 union all select x+1 from c limit 90000000) "
                 + "select count(*), sum(x*abs(random()%7)), group_concat(x % 3) from c order by 1'"),
         Program(
             name: "python3",
@@ -31,8 +33,13 @@ struct RealProgramTests {
         Program(
             name: "git",
             command: "git init -q r; cd r; for i in $(seq 60); do head -c 1500000 /dev/urandom | base64 >f$i; done; "
-                + "git add -A; git -c user.name=a -c user.email=a@b commit -qm a; exec git repack -adfq --depth=200 --window=800"),
-        Program(name: "perl", command: "exec perl -e 'sub f { my $n=shift; $n ? f($n-1) : join(q(,), sort map {$_*7%13} 1..300) } while(1){f(12)}'"),
+                + "git add -A; git -c user.name=a -c user.email=a@b commit -qm a; exec git repack -adfq --depth=200 --window=800"
+        ),
+        Program(
+            name: "perl",
+            command:
+                "exec perl -e 'sub f { my $n=shift; $n ? f($n-1) : join(q(,), sort map {$_*7%13} 1..300) } while(1){f(12)}'"
+        ),
     ]
 
     /// Where gdb and we part, gdb may be the one that is wrong: what is expected is that nearly all agree.
@@ -62,7 +69,9 @@ struct RealProgramTests {
                 }
             }
         }
-        print("\(program.name): \(session.captures.count) stacks of \(frames / session.captures.count) frames, \(whole) whole, \(agreed) as gdb's")
+        print(
+            "\(program.name): \(session.captures.count) stacks of \(frames / session.captures.count) frames, \(whole) whole, \(agreed) as gdb's"
+        )
         #expect(whole >= session.captures.count - 1)
         #expect(agreed >= session.captures.count - 1)
     }

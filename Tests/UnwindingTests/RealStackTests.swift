@@ -1,5 +1,6 @@
 import Testing
 import ToolOutput
+
 @testable import Unwinding
 
 private let hasTools = output(of: "gdb --version 2>/dev/null; gcc --version 2>/dev/null").contains("GNU gdb")
@@ -23,7 +24,9 @@ private let hasTools = output(of: "gdb --version 2>/dev/null; gcc --version 2>/d
         Program(name: "static-pie", flags: "-static-pie", code: recursion(20), steps: 40),
         Program(name: "static", flags: "-static -no-pie", code: recursion(20)),
         Program(name: "lazy binding", flags: "-Wl,-z,lazy", code: library, breakAt: "main", steps: 400),
-        Program(name: "immediate binding", flags: "-fcf-protection=full -Wl,-z,now", code: library, breakAt: "main", steps: 300),
+        Program(
+            name: "immediate binding", flags: "-fcf-protection=full -Wl,-z,now", code: library, breakAt: "main",
+            steps: 300),
         Program(name: "signal over a sleeping stack", code: signal, steps: 60),
         Program(name: "alloca", code: allocated, steps: 60),
         Program(name: "realigned frames", flags: "-mavx2", code: realigned, breakAt: "wide", steps: 120),

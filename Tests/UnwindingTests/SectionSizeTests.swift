@@ -2,6 +2,7 @@ import Glibc
 import ObjectFiles
 import Testing
 import ToolOutput
+
 @testable import Unwinding
 
 /// Large files within the limits; prints what they take.

@@ -1,5 +1,6 @@
 import ObjectFiles
 import ToolOutput
+
 @testable import Unwinding
 
 /// Keeps a blob in memory for its table.
@@ -66,4 +67,9 @@ extension Unwinder {
     var shown: [StackCapture.Frame] {
         frames.map { StackCapture.Frame(address: $0.address + ($0.isReturnAddress ? 1 : 0), isSignal: $0.isSignal) }
     }
+}
+
+func encoded(_ bytes: [UInt8]) throws -> [UInt8] {
+    let source = ObjectBytes(bytes)
+    return try UnwindSections.encode(ObjectFile(source), from: source)
 }
