@@ -5,12 +5,17 @@ private typealias Frame = SymbolTable.SourceFrame
 
 private func builder() -> SymbolTableBuilder { SymbolTableBuilder(quality: .debugInformation, loadSegments: []) }
 
+private func name(_ text: [UInt8], _ builder: inout SymbolTableBuilder) throws -> UInt32 {
+    let index = builder.index(ofName: text)
+    return try #require(index)
+}
+
 @Suite struct SourceLinesTests {
     @Test func `frames come innermost first, each with its own place`() throws {
         var builder = builder()
-        let outer = try #require(builder.index(ofName: Array("outer".utf8)))
-        let middle = try #require(builder.index(ofName: Array("middle".utf8)))
-        let inner = try #require(builder.index(ofName: Array("inner".utf8)))
+        let outer = try name(Array("outer".utf8), &builder)
+        let middle = try name(Array("middle".utf8), &builder)
+        let inner = try name(Array("inner".utf8), &builder)
         let a = builder.index(ofFile: Array("/a.c".utf8))
         let b = builder.index(ofFile: Array("/b.h".utf8))
         builder.add(100, 200, name: outer)
@@ -46,7 +51,7 @@ private func builder() -> SymbolTableBuilder { SymbolTableBuilder(quality: .debu
         var generator = SplitMix64(state: testSeed())
         for _ in 0..<30 {
             var builder = builder()
-            let name = try #require(builder.index(ofName: Array("f".utf8)))
+            let name = try SymbolTablesTests.name(Array("f".utf8), &builder)
             builder.add(0, 1 << 40, name: name)
             let files = (0..<5).map { builder.index(ofFile: Array("/f\($0)".utf8)) }
             var calls: [UInt32] = [0]
@@ -64,7 +69,8 @@ private func builder() -> SymbolTableBuilder { SymbolTableBuilder(quality: .debu
                     file: ([0] + files).randomElement(using: &generator) ?? 0,
                     line: UInt32.random(in: 0 ... .max, using: &generator)
                 )
-                #expect(builder.addRow(row.start, inlined: row.call, file: row.file, line: row.line))
+                let isTaken = builder.addRow(row.start, inlined: row.call, file: row.file, line: row.line)
+                #expect(isTaken)
                 rows.append(row)
                 start += UInt64.random(in: 1...300, using: &generator)
             }
@@ -90,17 +96,20 @@ private func builder() -> SymbolTableBuilder { SymbolTableBuilder(quality: .debu
     @Test func `rows out of order, of files and calls that are not there, are not taken`() {
         var builder = builder()
         let file = builder.index(ofFile: Array("/f".utf8))
-        #expect(builder.addRow(10, inlined: 0, file: file, line: 1))
-        #expect(!builder.addRow(10, inlined: 0, file: file, line: 2))
-        #expect(!builder.addRow(9, inlined: 0, file: file, line: 2))
-        #expect(!builder.addRow(11, inlined: 1, file: file, line: 2))
-        #expect(!builder.addRow(11, inlined: 0, file: file + 1, line: 2))
-        #expect(builder.index(ofFile: []) == 0)
+        var taken: [Bool] = []
+        for (start, call, file) in [
+            (10, 0, file), (10, 0, file), (9, 0, file), (11, 1, file), (11, 0, file + 1), (11, 0, file),
+        ] as [(UInt64, UInt32, UInt32)] {
+            taken.append(builder.addRow(start, inlined: call, file: file, line: UInt32(taken.count)))
+        }
+        #expect(taken == [true, false, false, false, false, true])
+        let unknown = builder.index(ofFile: [])
+        #expect(unknown == 0)
     }
 
     @Test func `calls deeper than the limit are shown as their ancestor`() throws {
         var builder = builder()
-        let name = try #require(builder.index(ofName: [0x66]))
+        let name = try SymbolTablesTests.name([0x66], &builder)
         builder.add(0, 10, name: name)
         var call: UInt32 = 0
         for _ in 0..<1000 { call = builder.addCall(parent: call, name: name, file: 0, line: 1) }
