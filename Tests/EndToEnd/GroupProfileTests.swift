@@ -12,7 +12,7 @@ private final class TestGroup {
         let mounts = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
         for line in mounts.split(separator: "\n") where line.contains(" - cgroup2 ") {
             let fields = line.split(separator: " ")
-            if fields.count > 4, fields[3] == "/", access(String(fields[4]), W_OK) == 0 { return String(fields[4]) }
+            if fields.count > 4, fields[3] == "/", unsafe access(String(fields[4]), W_OK) == 0 { return String(fields[4]) }
         }
         return nil
     }()
@@ -32,7 +32,7 @@ private final class TestGroup {
         {
             if let process = Int32(process) { kill(process, SIGKILL) }
         }
-        for group in [path, parent] { until(seconds: 5) { rmdir(mount + group) == 0 || errno == ENOENT } }
+        for group in [path, parent] { until(seconds: 5) { unsafe rmdir(mount + group) == 0 || errno == ENOENT } }
     }
 
     /// Starts the demonstration load in this group.

@@ -65,7 +65,7 @@ final class TestContainer {
             for _ in 0..<200 where (try? starter.end()) == .some(nil) { usleep(10_000) }
         }
         // Its namespace, and with it the mounts, went with its last process.
-        if let groupPlace { _ = output(of: "rmdir '\(groupPlace)' '\(groupPlace)/..' 2>&1") }
+        if let groupPlace { _ = output(of: "rmdir '\(groupPlace)' && rmdir \"$(dirname '\(groupPlace)')\"") }
         _ = output(of: "rm -rf --one-file-system '\(folder)' 2>&1")
     }
 
