@@ -31,7 +31,8 @@ public struct JVMAttach: Sendable {
             case .gone: "the process has ended"
             case .notAJVM: "the process has no libjvm.so"
             case .disabled: "the JVM was started with -XX:+DisableAttachMechanism"
-            case .ignoresSignal: "the JVM does not handle SIGQUIT (-Xrs, or it is still starting), which attaching needs"
+            case .ignoresSignal:
+                "the JVM does not handle SIGQUIT (-Xrs, or it is still starting), which attaching needs"
             case .noAnswer(let seconds): "the JVM did not answer within \(seconds) s"
             case .foreignSocket(let owner): "the JVM's socket belongs to user \(owner), not to its own"
             case .answerTooLong(let limit): "the JVM's answer is longer than \(limit) bytes"
@@ -101,7 +102,9 @@ public struct JVMAttach: Sendable {
         _ identity: NamespacedIdentity, _ folder: borrowing OwnedDescriptor, _ socket: String
     ) throws(Failure) {
         let number = linux_pidfd_open(process)
-        guard number >= 0 else { throw number == -ESRCH ? .gone : .failed(SystemCallError("pidfd_open", code: -number)) }
+        guard number >= 0 else {
+            throw number == -ESRCH ? .gone : .failed(SystemCallError("pidfd_open", code: -number))
+        }
         let pidfd = OwnedDescriptor(number)
         // What is asked now holds for the process that the descriptor names.
         guard let text = ProcFile.read("/proc/\(process)/maps") else { throw .gone }

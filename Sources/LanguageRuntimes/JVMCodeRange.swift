@@ -55,7 +55,8 @@ enum JVMCodeShape {
             // Wrappers of native methods copy the stack pointer to rbp in between.
             let copy: [UInt8] = [0x48, 0x8B, 0xEC]
             let step = code[(first + offset + 1)...].starts(with: copy) ? 4 : 1
-            if code[first + offset] == 0x55, let length = stackStep(code, first + offset + step, 0xEC, frameBytes - 16) {
+            if code[first + offset] == 0x55, let length = stackStep(code, first + offset + step, 0xEC, frameBytes - 16)
+            {
                 add(0, offset + 1, 0, .frameless)
                 add(offset + 1, offset + step + length, 16, .compiled)
                 built = offset + step + length

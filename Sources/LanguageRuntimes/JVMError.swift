@@ -14,7 +14,8 @@ public enum JVMError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .notAJVM: "the process has no libjvm.so"
-        case .unreadable(let what): "\(what) of the JVM can't be read: it has ended, or the right to trace it is missing"
+        case .unreadable(let what):
+            "\(what) of the JVM can't be read: it has ended, or the right to trace it is missing"
         case .noDescription: "this JVM's libjvm.so does not export gHotSpotVMStructs; it is not HotSpot"
         case .unknownVersion(let missing): "this version of HotSpot is not known: it does not tell \(missing)"
         case .inconsistent(let what): "\(what) of the JVM contradicts itself"

@@ -56,8 +56,7 @@ struct JVMLayout: Sendable {
         /// Offsets from the nmethod; the data's address is a field.
         case behind(pcs: UInt64, pcsEnd: UInt64, data: UInt64, metadata: UInt64)
         /// Offsets from memory that a field points to, and metadata behind the relocations in other memory.
-        case apart(
-            memory: UInt64, size: UInt64, pcs: UInt64, data: UInt64, mutable: UInt64, relocationSize: UInt64)
+        case apart(memory: UInt64, pcs: UInt64, data: UInt64, mutable: UInt64, relocationSize: UInt64)
     }
 
     /// Since JDK 19 variable-length numbers leave out the byte 0.
@@ -93,12 +92,12 @@ struct JVMLayout: Sendable {
         compiledMethod = try s.offset("nmethod::_method", or: "CompiledMethod::_method")
         compileID = try s.offset("nmethod::_compile_id")
         if let pcs = s.offsets["nmethod::_scopes_pcs_offset"] {
-            if let memory = s.offsets["nmethod::_immutable_data"], let size = s.offsets["nmethod::_immutable_data_size"],
-                let data = s.offsets["nmethod::_scopes_data_offset"], let mutable = s.offsets["CodeBlob::_mutable_data"],
+            if let memory = s.offsets["nmethod::_immutable_data"],
+                let data = s.offsets["nmethod::_scopes_data_offset"],
+                let mutable = s.offsets["CodeBlob::_mutable_data"],
                 let relocations = s.offsets["CodeBlob::_relocation_size"]
             {
-                scopes = .apart(
-                    memory: memory, size: size, pcs: pcs, data: data, mutable: mutable, relocationSize: relocations)
+                scopes = .apart(memory: memory, pcs: pcs, data: data, mutable: mutable, relocationSize: relocations)
             } else if let data = s.offsets["CompiledMethod::_scopes_data_begin"],
                 let pcsEnd = s.offsets["nmethod::_dependencies_offset"],
                 let metadata = s.offsets["nmethod::_metadata_offset"]

@@ -120,7 +120,7 @@ struct JVMMethods: Sendable {
         }
         var limit = Self.mostLineBytes
         if let field = layout.constMethodBytes, let words = reader.number(constMethod, field) {
-            let whole = Int(clamping: words) * 8
+            let whole = Int(min(words, 1 << 20)) * 8
             limit = min(limit, whole - Int(layout.constMethodSize) - Int(codeSize))
         }
         guard limit > 0,

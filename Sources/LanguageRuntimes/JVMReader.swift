@@ -95,7 +95,8 @@ public struct JVMReader<Memory: ForeignMemory> {
         reader.forget()
         reader.pageBudget = Self.refreshPages
         var result = Refresh()
-        guard let array = reader.uint64(layout.heaps), array != 0, let count = reader.int32(array &+ layout.arrayLength),
+        guard let array = reader.uint64(layout.heaps), array != 0,
+            let count = reader.int32(array &+ layout.arrayLength),
             let data = reader.uint64(array &+ layout.arrayData)
         else { throw .unreadable(what: "the code cache") }
         guard count > 0, count <= Self.mostHeaps else { throw .inconsistent(what: "the number of code heaps") }
@@ -350,14 +351,14 @@ public struct JVMReader<Memory: ForeignMemory> {
             else { return nil }
             (pcs, pcsEnd, data) = (blob.address &+ UInt64(a), blob.address &+ UInt64(b), d)
             metadata = blob.address &+ UInt64(m)
-        case .apart(let memoryField, _, let pcsOffset, let dataOffset, let mutableField, let relocationField):
+        case .apart(let memoryField, let pcsOffset, let dataOffset, let mutableField, let relocationField):
             guard let memory = reader.uint64(blob.address &+ memoryField),
                 let a = reader.uint32(blob.address &+ pcsOffset), let b = reader.uint32(blob.address &+ dataOffset),
                 let mutable = reader.uint64(blob.address &+ mutableField),
                 let relocations = reader.uint32(blob.address &+ relocationField)
             else { return nil }
             (pcs, pcsEnd, data) = (memory &+ UInt64(a), memory &+ UInt64(b), memory &+ UInt64(b))
-            metadata = mutable &+ UInt64((relocations + 7) & ~7)
+            metadata = mutable &+ UInt64((relocations &+ 7) & ~7)
         }
         guard pcs < pcsEnd, pcsEnd - pcs <= 16 << 20 else { return nil }
         let wanted = Int64(address - blob.codeStart)
@@ -404,9 +405,9 @@ extension JVMReader<ProcessMemory> {
             })
         else { throw .notAJVM }
         #if arch(x86_64)
-            let isX86 = true
+        let isX86 = true
         #else
-            let isX86 = false
+        let isX86 = false
         #endif
         try self.init(ProcessMemory(process: process), libraryStart: library.start, isX86: isX86)
     }

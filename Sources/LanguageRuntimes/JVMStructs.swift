@@ -11,8 +11,8 @@ struct JVMStructs: Sendable {
     private(set) var constants: [String: Int32] = [:]
 
     private static let types: Set<String> = [
-        "CodeCache", "CodeHeap", "VirtualSpace", "HeapBlock", "HeapBlock::Header", "CodeBlob", "CompiledMethod", "nmethod",
-        "Method", "ConstMethod", "ConstantPool", "Symbol", "Klass", "InstanceKlass", "GrowableArrayBase",
+        "CodeCache", "CodeHeap", "VirtualSpace", "HeapBlock", "HeapBlock::Header", "CodeBlob", "CompiledMethod",
+        "nmethod", "Method", "ConstMethod", "ConstantPool", "Symbol", "Klass", "InstanceKlass", "GrowableArrayBase",
         "GenericGrowableArray", "GrowableArray<int>", "PcDesc", "Abstract_VM_Version",
     ]
     private static let constantNames: Set<String> = [

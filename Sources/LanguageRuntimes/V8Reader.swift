@@ -128,7 +128,9 @@ public struct V8Reader<Memory: ForeignMemory> {
                 return nil
             }
         }
-        if result.position == nil, isObject(data), let type = instanceType(data), layout.uncompiledTypes.contains(type) {
+        if result.position == nil, isObject(data), let type = instanceType(data),
+            layout.uncompiledTypes.contains(type)
+        {
             result.position = reader.uint32(at(data, layout.uncompiledStart))
         }
         return result
@@ -139,7 +141,8 @@ public struct V8Reader<Memory: ForeignMemory> {
     /// Which of them are there is told by their types.
     private mutating func scopeInfo(_ object: UInt64) -> (name: String, position: UInt32?)? {
         func word(_ index: Int64) -> UInt64 { at(object, UInt64(8 + index * 8)) }
-        guard let locals = reader.uint64(word(layout.scopeLocalCount)).flatMap(smi), locals >= 0, locals < 1 << 16 else {
+        guard let locals = reader.uint64(word(layout.scopeLocalCount)).flatMap(smi), locals >= 0, locals < 1 << 16
+        else {
             return nil
         }
         // From 75 locals on, their names lie in one table.
@@ -180,7 +183,8 @@ public struct V8Reader<Memory: ForeignMemory> {
         // Strings made by concatenation are trees; a bound on the steps holds cycles.
         while let part = todo.popLast(), result.count < limit {
             steps += 1
-            guard steps <= 256, isObject(part.object), let type = instanceType(part.object), type < layout.firstNonString,
+            guard steps <= 256, isObject(part.object), let type = instanceType(part.object),
+                type < layout.firstNonString,
                 let length = reader.int32(at(part.object, layout.stringLength)), length >= 0
             else { return nil }
             let count = min(part.count, max(0, Int(length) - part.from), limit - result.count)
@@ -192,7 +196,9 @@ public struct V8Reader<Memory: ForeignMemory> {
                 if isOneByte {
                     result += bytes.map { UInt16($0) }
                 } else {
-                    for index in 0..<count { result.append(UInt16(bytes[2 * index]) | UInt16(bytes[2 * index + 1]) << 8) }
+                    for index in 0..<count {
+                        result.append(UInt16(bytes[2 * index]) | UInt16(bytes[2 * index + 1]) << 8)
+                    }
                 }
             case layout.consTag:
                 guard let first = reader.uint64(at(part.object, layout.consFirst)),
@@ -274,7 +280,8 @@ extension V8Reader<ProcessMemory> {
         guard let text = ProcFile.read("/proc/\(process)/maps") else { throw .unreadable(what: "the memory map") }
         let program = ProcFile.executable(of: process)
         let images = ProcessMaps.parse(text).filter {
-            $0.fileOffset == 0 && ($0.path == program || $0.path.contains("/libnode.so") || $0.path.hasSuffix("/libv8.so"))
+            $0.fileOffset == 0
+                && ($0.path == program || $0.path.contains("/libnode.so") || $0.path.hasSuffix("/libv8.so"))
         }
         for image in images {
             do throws(V8Error) {

@@ -77,7 +77,8 @@ struct JITDumpTests {
         #expect(result.names.match(0x1008, at: 25)?.name == "two")
         #expect(result.names.match(0x4018, at: 35).map { "\($0.name) \($0.file):\($0.line)" } == "one /b.js:9")
         #expect(result.names.match(0x9000, at: 60) == nil)
-        #expect(result.counts.functions == 2 && result.counts.unwindingRecords == 1 && result.counts.unknownRecords == 1)
+        #expect(result.counts.functions == 2 && result.counts.unwindingRecords == 1)
+        #expect(result.counts.unknownRecords == 1)
     }
 
     @Test func `times of the processor's own counter are not believed`() throws {
@@ -86,9 +87,10 @@ struct JITDumpTests {
         #expect(try read(dump.bytes, at: 7).names.match(0x1000, at: 7)?.name == "one")
     }
 
-    @Test(arguments: [
-        ([0x4A, 0x69, 0x54, 0x44], JITDump.Failure.otherByteOrder), ([0x7F, 0x45, 0x4C, 0x46], .notAJITDump),
-    ] as [([UInt8], JITDump.Failure)])
+    @Test(
+        arguments: [
+            ([0x4A, 0x69, 0x54, 0x44], JITDump.Failure.otherByteOrder), ([0x7F, 0x45, 0x4C, 0x46], .notAJITDump),
+        ] as [([UInt8], JITDump.Failure)])
     func `other files are refused`(magic: [UInt8], failure: JITDump.Failure) {
         #expect(throws: failure) { try read(magic + [UInt8](repeating: 0, count: 40)) }
     }

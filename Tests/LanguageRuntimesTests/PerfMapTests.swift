@@ -37,12 +37,13 @@ struct PerfMapTests {
                 == ["second", "third", "third", "second", "first"])
     }
 
-    @Test(arguments: [
-        ("0x00007fc518451f60 0x0000000000000098 long T.f(long)\n", 0x7FC5_1845_1F60, "long T.f(long)"),
-        ("7fc518451f60 98 JS:*hot /path/n n.js:1:13\n", 0x7FC5_1845_1F60, "JS:*hot /path/n n.js:1:13"),
-        ("10 10 a\u{1}b\u{7F}\n", 0x10, "a?b?"),
-        ("10 FF  twice\n", 0x10, "twice"),
-    ] as [(String, UInt64, String)])
+    @Test(
+        arguments: [
+            ("0x00007fc518451f60 0x0000000000000098 long T.f(long)\n", 0x7FC5_1845_1F60, "long T.f(long)"),
+            ("7fc518451f60 98 JS:*hot /path/n n.js:1:13\n", 0x7FC5_1845_1F60, "JS:*hot /path/n n.js:1:13"),
+            ("10 10 a\u{1}b\u{7F}\n", 0x10, "a?b?"),
+            ("10 FF  twice\n", 0x10, "twice"),
+        ] as [(String, UInt64, String)])
     func `lines of all writers are read`(line: String, address: UInt64, name: String) {
         var map = PerfMap()
         map.append(bytes(line), at: 1)
@@ -75,7 +76,8 @@ struct PerfMapTests {
 
     /// Random entries beside a plain list of them, asked in reverse.
     @Test func `any history of entries gives what a plain list gives`() {
-        let seed = ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
+        let asked = ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) }
+        let seed = asked ?? UInt64.random(in: 0...UInt64.max)
         print("SEED=\(seed)")
         var state = seed
         func random(_ bound: UInt64) -> UInt64 {
@@ -108,7 +110,8 @@ struct PerfMapTests {
                 let past = random(time + 10)
                 let known = list.last { $0.start <= address && address < $0.end && $0.time <= past }?.name
                 if let known {
-                    #expect(map.names.match(address, at: past)?.name == known, "at \(past) of \(time), address \(address)")
+                    let found = map.names.match(address, at: past)?.name
+                    #expect(found == known, "at \(past) of \(time), address \(address)")
                 }
             }
         }
@@ -174,7 +177,8 @@ struct PerfMapTests {
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/node"), "needs node"))
     func `node's map names what its frames say`() throws {
         let workshop = try Workshop()
-        let script = try workshop.write("spin.js", "function spin(n) { let x = n; while (x) x = (x * 16807 + 1) % 2147483647; }\nspin(1);\n")
+        let script = try workshop.write(
+            "spin.js", "function spin(n) { let x = n; while (x) x = (x * 16807 + 1) % 2147483647; }\nspin(1);\n")
         let program = try RunningProgram("/usr/bin/node", ["--perf-basic-prof", script], folder: workshop.folder)
         defer { try? FileManager.default.removeItem(atPath: "/tmp/perf-\(program.identifier).map") }
         Thread.sleep(forTimeInterval: 1.5)

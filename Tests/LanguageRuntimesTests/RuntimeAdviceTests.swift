@@ -3,13 +3,14 @@ import Testing
 @testable import LanguageRuntimes
 
 struct RuntimeAdviceTests {
-    @Test(arguments: [
-        (["node", "a.js"], [:], ["--perf-basic-prof", "--interpreted-frames-native-stack"]),
-        (["node", "--perf_basic_prof", "a.js"], [:], ["--interpreted-frames-native-stack"]),
-        (
-            ["node", "a.js"], ["NODE_OPTIONS": "--perf-basic-prof --interpreted-frames-native-stack"], []
-        ),
-    ] as [([String], [String: String], [String])])
+    @Test(
+        arguments: [
+            (["node", "a.js"], [:], ["--perf-basic-prof", "--interpreted-frames-native-stack"]),
+            (["node", "--perf_basic_prof", "a.js"], [:], ["--interpreted-frames-native-stack"]),
+            (
+                ["node", "a.js"], ["NODE_OPTIONS": "--perf-basic-prof --interpreted-frames-native-stack"], []
+            ),
+        ] as [([String], [String: String], [String])])
     func `node is told the flags that it lacks`(arguments: [String], environment: [String: String], flags: [String]) {
         let facts = RuntimeAdvice.Facts(
             program: "/usr/bin/node", arguments: arguments, environment: environment, hasV8Symbols: true)

@@ -67,7 +67,8 @@ struct V8LiveTests {
                 }
             }
         }
-        print(flags, "\(whole) of \(rounds)", chains.sorted { $0.value > $1.value }.prefix(8).map { "\($0.value)× \($0.key)" }, v8.counts)
+        let heaviest = chains.sorted { $0.value > $1.value }.prefix(8).map { "\($0.value)× \($0.key)" }
+        print(flags, "\(whole) of \(rounds)", heaviest, v8.counts)
         // Inlined functions are not told by the frame, so without flags only what remains of the chain is.
         #expect(whole >= rounds * 95 / 100)
     }
