@@ -93,7 +93,7 @@ public actor SymbolTableCacheDirectory {
         clock += 1
         entries[name]?.used = clock
         if let file = try? directory.open(name, O_RDONLY) {
-            _ = unsafe futimens(file, nil)
+            _ = futimens(file, nil)
             close(file)
         }
         return table
