@@ -12,7 +12,8 @@ private final class TestGroup {
         let mounts = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
         for line in mounts.split(separator: "\n") where line.contains(" - cgroup2 ") {
             let fields = line.split(separator: " ")
-            if fields.count > 4, fields[3] == "/", unsafe access(String(fields[4]), W_OK) == 0 { return String(fields[4]) }
+            guard fields.count > 4, fields[3] == "/" else { continue }
+            if unsafe access(String(fields[4]), W_OK) == 0 { return String(fields[4]) }
         }
         return nil
     }()
