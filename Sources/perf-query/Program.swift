@@ -38,7 +38,7 @@ private let laterVerbs = [
     "diff", "compare-hosts", "regressions", "timeline", "profile", "export", "import",
 ]
 private let laterSelections = ["--frame", "--label"]
-private let laterFlags = ["--callers-of", "--callees-of", "--lines", "--token-file", "--ca"]
+private let laterFlags = ["--callers-of", "--callees-of", "--token-file", "--ca"]
 
 /// `--from -2h` as `--from=-2h`: ArgumentParser would find the flag -h in a value that stands alone.
 private func joiningTimes(_ arguments: [String]) -> [String] {

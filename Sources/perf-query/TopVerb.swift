@@ -15,8 +15,7 @@ struct TopVerb: AsyncParsableCommand {
             inlined functions too; recursion counts once.
 
             EXAMPLES:
-              perf-query top --service web --since 1h
-              perf-query top --service web --by line
+              perf-query top --service web --since 1h --by line
               perf-query top --by host --service 'web*' --service '!web-test' --json
             """)
 
