@@ -29,8 +29,6 @@ private func detect(_ program: RunningProgram) throws -> PythonProcess {
     return python
 }
 
-private func entries(_ python: PythonProcess) -> Int { python.frames.filter(\.isEntry).count }
-
 #if DEBUG
 private let isOptimized = false
 #else
@@ -302,8 +300,6 @@ struct Failure: Error, CustomStringConvertible {
             let outcome = unsafe python.stack(
                 ofThread: program.process, stackPointer: stackPointer, copiedStack: copy.span.bytes)
             #expect(outcome == .frames(.same, isCut: false))
-            let then = python.interpretedFrames.map(\.function)
-            let entriesThen = entries(python)
             program.resume()
             usleep(UInt32.random(in: 0...2000))
             program.stop()
@@ -313,13 +309,8 @@ struct Failure: Error, CustomStringConvertible {
                 program.resume()
                 continue
             }
-            let later = python.interpretedFrames.map(\.function)
-            switch agreement {
-            case .moved: moved += 1
-            // A loop that ended since shows in the number of entries alone.
-            case .same: #expect(later.count == then.count || entries(python) < entriesThen)
-            case .unknown: Issue.record("a copy was given")
-            }
+            #expect(agreement != .unknown)
+            if agreement == .moved { moved += 1 }
             program.resume()
         }
         #expect(moved > 5)
