@@ -49,13 +49,19 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
     package private(set) var statistics = PythonStatistics()
     var codes = PythonCodeCache()
 
-    private var threads: [Int32: ThreadRecord] = [:]
+    /// Records by number, since changing a dictionary's value in place allocates.
+    private var records: [ThreadRecord] = []
+    private var recordNumbers: [Int32: Int] = [:]
+    private var freeRecords: [Int] = []
     private var snapshot = PythonSnapshot()
     private var codeSnapshot = PythonSnapshot()
     private var walked: [WalkedFrame] = []
     private var nextRanges: [MemoryRange] = []
     /// Number of the stack that is being read.
     private var stack: UInt64 = 0
+    /// 3.11 and 3.12 name a new _PyCFrame before it holds its frame. A process that is kept from the CPU there looks so
+    /// at every try: then the stack is read from the _PyCFrame before.
+    private var startsBefore = false
     /// Stacks that are not read, after one that cost much and came to nothing.
     private var penalty = 0
 
@@ -74,7 +80,26 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         codes.entries.indices.contains(Int(code)) ? codes.entries[Int(code)].file : ""
     }
 
-    package mutating func forget(thread: Int32) { threads[thread] = nil }
+    package mutating func forget(thread: Int32) {
+        guard let number = recordNumbers.removeValue(forKey: thread) else { return }
+        records[number] = ThreadRecord()
+        freeRecords.append(number)
+    }
+
+    /// The number of a thread's record, which is made where there is none.
+    private mutating func record(_ thread: Int32, _ threadPointer: UInt64) throws(PythonInconsistency) -> Int {
+        if let number = recordNumbers[thread] { return number }
+        let found = try find(thread, threadPointer)
+        if recordNumbers.count >= Self.maximumThreads {
+            recordNumbers.removeAll(keepingCapacity: true)
+            records.removeAll(keepingCapacity: true)
+            freeRecords.removeAll(keepingCapacity: true)
+        }
+        let number = freeRecords.popLast() ?? records.count
+        if number == records.count { records.append(found) } else { records[number] = found }
+        recordNumbers[thread] = number
+        return number
+    }
 
     package mutating func read(
         thread: Int32, threadPointer: UInt64, stackPointer: UInt64, copiedStack: RawSpan
@@ -87,7 +112,8 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         }
         var last = PythonInconsistency.cycle
         var reads = 0
-        for _ in 0..<Self.maximumTries {
+        for attempt in 0..<Self.maximumTries {
+            startsBefore = attempt >= 3
             frames.removeAll(keepingCapacity: true)
             do throws(PythonInconsistency) {
                 let outcome = try readOnce(thread, threadPointer, stackPointer, copiedStack)
@@ -98,10 +124,10 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
                 reads += snapshot.reads + codeSnapshot.reads
                 statistics.systemCalls += UInt64(snapshot.reads + codeSnapshot.reads)
                 statistics.tries += 1
-                last = error
+                if !startsBefore { last = error }
                 if error.isFinal || reads > Self.maximumReadsToTryAgain { break }
                 // Only what is known of the thread can be wrong for good: ranges are read anew each time.
-                if error == .layout { threads[thread] = nil }
+                if error == .layout { forget(thread: thread) }
             }
         }
         frames.removeAll(keepingCapacity: true)
@@ -116,18 +142,15 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
     ) throws(PythonInconsistency) -> PythonStackOutcome {
         stack &+= 1
         codeSnapshot.clear()
-        if threads[thread] == nil {
-            if threads.count >= Self.maximumThreads { threads.removeAll(keepingCapacity: true) }
-            threads[thread] = try find(thread, threadPointer)
-        }
-        guard var record = threads[thread] else { return .notInPython }
+        let number = try record(thread, threadPointer)
         // Taken out and put back, so that its array has one owner and keeps its storage.
-        threads[thread]?.ranges = []
-        defer { threads[thread]?.ranges = record.ranges }
+        var record = records[number]
+        records[number].ranges = []
+        defer { records[number].ranges = record.ranges }
 
         if record.state == 0 {
             guard try isWorthLooking(&record) else {
-                threads[thread] = record
+                records[number] = record
                 return .notInPython
             }
             let ranges = record.ranges
@@ -136,7 +159,7 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
             record.ranges = ranges
             record.pause = pause
             record.nextPause = pause
-            threads[thread] = record
+            records[number] = record
             guard record.state != 0 else { return .notInPython }
         }
 
@@ -146,7 +169,7 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
             let ranges = record.ranges
             record = try find(thread, threadPointer)
             record.ranges = ranges
-            threads[thread] = record
+            records[number] = record
             guard record.state != 0 else { return .notInPython }
             start = try runningFrame(&record, thread, threadPointer, stackPointer, copiedStack)
         }
@@ -157,20 +180,20 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         record.ranges.removeAll(keepingCapacity: true)
         record.ranges.append(contentsOf: nextRanges)
         guard let root = walked.last?.address, !frames.isEmpty else { return .notInPython }
-        if !isCut { try checkRoot(root, thread) }
+        if !isCut { try checkRoot(root, number) }
         return .frames(agreement, isCut: isCut)
     }
 
     /// A frame that is taken apart while it is read leads nowhere, and a part of a stack looks like a stack. Threads
     /// begin at the same frame for as long as they live, nearly all of them: another beginning holds once it was seen
     /// twice.
-    private mutating func checkRoot(_ root: UInt64, _ thread: Int32) throws(PythonInconsistency) {
-        guard threads[thread]?.root != root else { return }
-        if threads[thread]?.doubtfulRoot == root {
-            threads[thread]?.root = root
+    private mutating func checkRoot(_ root: UInt64, _ number: Int) throws(PythonInconsistency) {
+        guard records[number].root != root else { return }
+        if records[number].doubtfulRoot == root {
+            records[number].root = root
             return
         }
-        threads[thread]?.doubtfulRoot = root
+        records[number].doubtfulRoot = root
         throw .rootChanged
     }
 
@@ -306,6 +329,14 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
         for _ in 0..<64 {
             let position = try snapshot.locate(address, size, memory)
             let frame = snapshot.word(position + control.currentFrame)
+            let previous = snapshot.word(position + control.previous)
+            if address == current, startsBefore, previous != 0 {
+                address = previous
+                let before = try snapshot.locate(address, size, memory)
+                let frameBefore = snapshot.word(before + control.currentFrame)
+                guard frameBefore != 0 else { throw .frameLeft }
+                return Start(frame: frameBefore, newestThread: newest, agreement: .moved)
+            }
             if address == current {
                 remember(address, size)
                 running = frame
@@ -322,7 +353,7 @@ package struct PythonStackReader<Memory: PythonMemory & Sendable>: Sendable {
                 return Start(frame: running, newestThread: newest, agreement: isDeeper ? .moved : .unknown)
             }
             isDeeper = true
-            address = snapshot.word(position + control.previous)
+            address = previous
         }
         throw .cycle
     }

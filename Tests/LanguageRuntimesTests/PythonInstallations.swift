@@ -37,7 +37,7 @@ struct PythonInstallation: Sendable, CustomStringConvertible {
 }
 
 /// A program that runs for as long as this value lives.
-final class RunningProgram: Sendable {
+final class RunningPython: Sendable {
     let process: Int32
 
     /// Starts it and waits, 30 seconds at most, until it has made the file that is its last argument.

@@ -21,7 +21,7 @@ private struct Dumped: Decodable {
     }
 }
 
-private func detect(_ program: RunningProgram) throws -> PythonProcess {
+private func detect(_ program: RunningPython) throws -> PythonProcess {
     let detection = PythonProcess.detect(process: program.process, mappings: program.mappings)
     guard case .python(let python) = detection else {
         throw Failure("not found to be Python: \(detection)")
@@ -29,15 +29,13 @@ private func detect(_ program: RunningProgram) throws -> PythonProcess {
     return python
 }
 
-private func entries(_ python: PythonProcess) -> Int { python.frames.filter(\.isEntry).count }
-
 #if DEBUG
 private let isOptimized = false
 #else
 private let isOptimized = true
 #endif
 
-struct Failure: Error, CustomStringConvertible {
+private struct Failure: Error, CustomStringConvertible {
     var description: String
     init(_ description: String) { self.description = description }
 }
@@ -45,9 +43,9 @@ struct Failure: Error, CustomStringConvertible {
 @Suite(.serialized) struct PythonLiveTests {
     private let folder = TemporaryFolder()
 
-    private func start(_ installation: PythonInstallation, _ text: String) throws -> RunningProgram {
+    private func start(_ installation: PythonInstallation, _ text: String) throws -> RunningPython {
         let script = folder.write(text, as: "program.py")
-        guard let program = RunningProgram([installation.path, script]) else {
+        guard let program = RunningPython([installation.path, script]) else {
             throw Failure("\(installation) does not start the program")
         }
         return program
@@ -94,7 +92,7 @@ struct Failure: Error, CustomStringConvertible {
     }
 
     @Test func `a program without Python is not Python`() throws {
-        let program = try #require(RunningProgram(["/bin/sh", "-c", ": >\"$0\"; while :; do sleep 100; done"]))
+        let program = try #require(RunningPython(["/bin/sh", "-c", ": >\"$0\"; while :; do sleep 100; done"]))
         guard case .notPython = PythonProcess.detect(process: program.process, mappings: program.mappings) else {
             throw Failure("a shell passes for Python")
         }
@@ -261,7 +259,7 @@ struct Failure: Error, CustomStringConvertible {
     func `a thread of another PID namespace is known by its number there`(_ installation: PythonInstallation) throws {
         let script = folder.write(PythonPrograms.shares, as: "program.py")
         let program = try #require(
-            RunningProgram(["/usr/bin/unshare", "--pid", "--fork", "--kill-child", installation.path, script]))
+            RunningPython(["/usr/bin/unshare", "--pid", "--fork", "--kill-child", installation.path, script]))
         let children = output(of: "cat /proc/\(program.process)/task/\(program.process)/children")
         let child = try #require(Int32(children.split(separator: " ").first ?? ""))
         #expect(PythonProcess.threadNumber(child, of: child) == 1)
@@ -302,8 +300,6 @@ struct Failure: Error, CustomStringConvertible {
             let outcome = unsafe python.stack(
                 ofThread: program.process, stackPointer: stackPointer, copiedStack: copy.span.bytes)
             #expect(outcome == .frames(.same, isCut: false))
-            let then = python.interpretedFrames.map(\.function)
-            let entriesThen = entries(python)
             program.resume()
             usleep(UInt32.random(in: 0...2000))
             program.stop()
@@ -313,13 +309,8 @@ struct Failure: Error, CustomStringConvertible {
                 program.resume()
                 continue
             }
-            let later = python.interpretedFrames.map(\.function)
-            switch agreement {
-            case .moved: moved += 1
-            // A loop that ended since shows in the number of entries alone.
-            case .same: #expect(later.count == then.count || entries(python) < entriesThen)
-            case .unknown: Issue.record("a copy was given")
-            }
+            #expect(agreement != .unknown)
+            if agreement == .moved { moved += 1 }
             program.resume()
         }
         #expect(moved > 5)
