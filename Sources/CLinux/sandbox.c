@@ -71,6 +71,7 @@ int linux_memfd(const char *name) { return (int)syscall(SYS_memfd_create, name, 
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define KILL BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+#define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES)
 // The accumulator holds the call's number before and after.
 #define ALLOW_CALL(name) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), ALLOW
 
@@ -110,6 +111,13 @@ int linux_limit_system_calls(void) {
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_ADD_SEALS, 0, 1),
         ALLOW,
         KILL,
+        // libdw asks for the path of every file that it is given, of those in memory too, and does without.
+#if defined(__x86_64__)
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_readlink, 0, 1),
+        REFUSE,
+#endif
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_readlinkat, 0, 1),
+        REFUSE,
         // Memory.
         ALLOW_CALL(munmap),
         ALLOW_CALL(mremap),

@@ -14,7 +14,7 @@ private let helperProgram: String = {
     return path.prefix(through: path.lastIndex(of: "/") ?? path.startIndex) + "ObjectHelperProgram"
 }()
 
-private struct Folder: ~Copyable {
+private final class Folder: Sendable {
     let path = "/tmp/module-symbols-\(getpid())-\(UInt32.random(in: 0 ... .max))"
 
     init() { unsafe mkdir(path, 0o700) }

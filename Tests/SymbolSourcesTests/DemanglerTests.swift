@@ -58,6 +58,8 @@ private let libstdcxx = "/usr/lib/x86_64-linux-gnu/libstdc++.so.6"
         // D.
         ("_D8demangle4testFaZv", "demangle.test(char)"),
         // C++: compilers' clones, and names that end in a version.
+        ("compress.constprop.0", "compress [clone .constprop.0]"), ("f.isra.0.cold", "f [clone .isra.0] [clone .cold]"),
+        ("go.main.run", "go.main.run"),
         ("_ZN3foo3barEv.constprop.0", "foo::bar() [clone .constprop.0]"),
         ("_ZNSt6localeC1Ev@@GLIBCXX_3.4", "std::locale::locale()"),
         ("memcpy@@GLIBC_2.14", "memcpy"),

@@ -90,18 +90,19 @@ public final class ObjectReader: Sendable {
         await symbolTable(file, with: DebugDescriptors())
     }
 
-    /// As `symbolTable(_:)`, from the debug files as well, where they belong to the object file. A file over whose debug
-    /// information the helper dies or takes too long gives a table of its symbols alone.
+    /// As `symbolTable(_:)`, from the debug files as well, where they belong to the object file. Over debug information
+    /// that breaks the helper this fails; `functionTable` then gives what the symbols alone give.
     public func symbolTable(
         _ file: borrowing OwnedDescriptor, with debugFiles: borrowing DebugDescriptors
     ) async -> Result<[UInt8], ObjectReaderFailure> {
-        let files = Files(
-            object: file.rawValue, debug: debugFiles.debug.rawValue, alternate: debugFiles.alternate.rawValue)
-        switch await ask(.symbolTable, files) {
-        case .failure(.helperDied), .failure(.tookTooLong):
-            return await ask(.functionTable, files).map(\.body)
-        case let answer: return answer.map(\.body)
-        }
+        await ask(.symbolTable, Files(file, debugFiles)).map(\.body)
+    }
+
+    /// As `symbolTable(_:with:)`, without reading debug information.
+    public func functionTable(
+        _ file: borrowing OwnedDescriptor, with debugFiles: borrowing DebugDescriptors
+    ) async -> Result<[UInt8], ObjectReaderFailure> {
+        await ask(.functionTable, Files(file, debugFiles)).map(\.body)
     }
 
     /// Where an object file says that its debug information is; for `DebugFileSearch`.
@@ -131,6 +132,14 @@ public final class ObjectReader: Sendable {
         var object: Int32
         var debug: Int32 = -1
         var alternate: Int32 = -1
+
+        init(object: Int32) { self.object = object }
+
+        init(_ file: borrowing OwnedDescriptor, _ debugFiles: borrowing DebugDescriptors) {
+            object = file.rawValue
+            debug = debugFiles.debug.rawValue
+            alternate = debugFiles.alternate.rawValue
+        }
     }
 
     /// The caller's descriptors stay open while it awaits this, since it only lends them.

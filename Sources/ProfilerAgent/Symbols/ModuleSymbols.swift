@@ -19,14 +19,16 @@ struct ModuleSymbols: Sendable {
         of file: borrowing OwnedDescriptor, identity: ModuleIdentity, path: String, process: Int32
     ) async -> Result<[UInt8], ObjectReaderFailure> {
         if let known = await cache?.table(of: identity) { return .success(known) }
-        let result: Result<[UInt8], ObjectReaderFailure>
-        switch await reader.debugLinks(file) {
-        case .success(let module) where module.links.hasDebugInformation && module.links.alternate == nil:
-            result = await reader.symbolTable(file)
-        case .success(let module):
-            result = await reader.symbolTable(file, with: await debugFiles(of: module, path: path, process: process))
-        case .failure:
-            result = await reader.symbolTable(file)
+        var files = DebugDescriptors()
+        if case .success(let module) = await reader.debugLinks(file) {
+            files = await debugFiles(of: module, path: path, process: process)
+        }
+        var result = await reader.symbolTable(file, with: files)
+        switch result {
+        case .failure(.helperDied), .failure(.tookTooLong):
+            // Most likely over debug information, which is not worth the names.
+            result = await reader.functionTable(file, with: files)
+        default: break
         }
         // A poor table may be a better one as soon as somebody installs debug files; that is worth another look.
         if let cache, case .success(let bytes) = result, let table = try? SymbolTable(decoding: bytes),

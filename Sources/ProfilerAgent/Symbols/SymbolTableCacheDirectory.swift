@@ -92,11 +92,17 @@ public actor SymbolTableCacheDirectory {
         counts.hits += 1
         clock += 1
         entries[name]?.used = clock
-        if let file = try? directory.open(name, O_RDONLY) {
-            _ = futimens(file, nil)
-            close(file)
-        }
+        touch(name)
         return table
+    }
+
+    /// Sets the time of use. To the nanosecond: the kernel's own times are those of its last tick.
+    private func touch(_ name: String) {
+        guard let file = try? directory.open(name, O_RDONLY) else { return }
+        var now = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
+        _ = unsafe futimens(file, [now, now])
+        close(file)
     }
 
     /// Keeps an encoded table. What can't be written is counted: the table is built again some day.
@@ -118,6 +124,7 @@ public actor SymbolTableCacheDirectory {
             counts.files = entries.count
             return
         }
+        touch(name)
         clock += 1
         entries[name] = Entry(bytes: bytes, used: clock)
         counts.bytes += bytes

@@ -23,6 +23,9 @@ import SymbolTables
 
 private func look(into bytes: [UInt8]) {
     guard let table = try? SymbolTable(decoding: bytes) else { return }
-    for address in [0, 1, 0x1000, 0x40_0000, UInt64.max] { _ = table.lookUp(address) }
+    for address in [0, 1, 0x1000, 0x40_0000, UInt64.max] {
+        _ = table.lookUp(address)
+        _ = table.frames(at: address)
+    }
     for index in 0..<table.nameCount { _ = table.name(index) }
 }
