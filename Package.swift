@@ -121,7 +121,7 @@ let package = Package(
         // Engines.
         library("PerfEvents", ["LinuxSystem", "CLinux", "ByteCoding"]),
         library("ObjectFiles", ["Profiles", "ByteCoding", "Digests"]),
-        testableLibrary("Unwinding", ["ObjectFiles", "ByteCoding"]),
+        testableLibrary("Unwinding", ["ObjectFiles", "Profiles", "ByteCoding"]),
         library("SymbolTables", ["Profiles", "ByteCoding", "Compression"]),
         library(
             "SymbolSources",

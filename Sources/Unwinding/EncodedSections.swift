@@ -19,7 +19,8 @@ enum EncodedSections {
         case code = 5
         /// Records of 12 bytes by address: start, size, offset in the code part.
         case codeRanges = 6
-        /// Starts of functions in those ranges, 4 bytes each, ascending.
+        /// Records of 8 bytes by address: start and end of a function in those ranges. The end is 2^32 − 1 where it is
+        /// not known, and the start where this is only a part of a function.
         case functionStarts = 7
         /// Records of 12 bytes: start, size, `StubKind`.
         case stubs = 8

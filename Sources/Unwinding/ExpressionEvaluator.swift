@@ -6,6 +6,8 @@
 
     private let stack: UnsafeMutablePointer<UInt64>
     private var depth = 0
+    /// Operations that may still be carried out; whoever follows a stack sets it.
+    var budget = 0
 
     init() {
         unsafe stack = .allocate(capacity: Self.maximumDepth)
@@ -29,7 +31,8 @@
         var steps = 0
         while !cursor.isAtEnd {
             steps += 1
-            guard steps <= Self.maximumSteps else { throw .broken(.malformedRule) }
+            budget -= 1
+            guard steps <= Self.maximumSteps, budget > 0 else { throw .broken(.malformedRule) }
             let code = try cursor.read(UInt8.self)
             switch code {
             case 0x03: try push(try cursor.read(UInt64.self) &+ bias)

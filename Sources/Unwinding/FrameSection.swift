@@ -70,7 +70,9 @@ struct FrameSection: BitwiseCopyable {
         let version = try cursor.read(UInt8.self)
         guard version == 1 || version == 3 || version == 4 else { throw .broken(.unsupportedRule) }
         let augmentation = cursor.position
-        while try cursor.read(UInt8.self) != 0 {}
+        while try cursor.read(UInt8.self) != 0 {
+            guard cursor.position - augmentation < 64 else { throw .broken(.malformedRule) }
+        }
         let augmentationEnd = cursor.position - 1
         var common = Common()
         if version == 4 {

@@ -11,12 +11,22 @@ struct KeptCode {
         var size: UInt32
     }
 
+    struct Function {
+        /// Distances from the base address.
+        var start: UInt32
+        var end: UInt32
+    }
+
     private(set) var ranges: [Range] = []
     private(set) var bytes: [UInt8] = []
-    private(set) var functionStarts: [UInt32] = []
+    /// By start.
+    private(set) var functions: [Function] = []
 
-    /// Shorter gaps are the padding between functions.
-    private static let smallestGap: UInt64 = 64
+    /// Shorter gaps are the padding between functions, where a file describes its functions; where it doesn't, a small
+    /// function is as likely.
+    private static let smallestGaps: (described: UInt64, undescribed: UInt64) = (64, 16)
+    /// Of the code: more than this in large gaps is a file that doesn't describe its functions.
+    private static let undescribedShare = 0.01
     /// Gaps closer than this are kept as one.
     private static let joinedBelow: UInt64 = 256
     private static let maximumRanges = 1 << 14
@@ -27,7 +37,15 @@ struct KeptCode {
         limits: UnwindSections.Limits
     ) -> KeptCode {
         var kept = KeptCode()
-        for gap in gaps(in: executableRanges(object), covered: covered, base: base).prefix(maximumRanges) {
+        let code = executableRanges(object)
+        var gaps = gaps(in: code, covered: covered, base: base, smallest: smallestGaps.described)
+        func size(_ ranges: [Swift.Range<UInt64>]) -> Double {
+            ranges.reduce(0) { $0 + Double($1.upperBound - $1.lowerBound) }
+        }
+        if size(gaps) > undescribedShare * size(code) {
+            gaps = Self.gaps(in: code, covered: covered, base: base, smallest: smallestGaps.undescribed)
+        }
+        for gap in gaps.prefix(maximumRanges) {
             let room = limits.codeBytes - UInt64(kept.bytes.count)
             let size = min(gap.upperBound - gap.lowerBound, room)
             guard size > 0, let start = UInt32(exactly: gap.lowerBound &- base), let count = UInt32(exactly: size),
@@ -53,16 +71,25 @@ struct KeptCode {
             code.isEmpty
             ? object.loadSegments.filter(\.isExecutable).compactMap { range($0.virtualAddress, $0.fileSize) }
             : code.compactMap { range($0.address, $0.size) }
-        return ranges.sorted { $0.lowerBound < $1.lowerBound }
+        // Without overlaps, whatever the file says: the gaps are then found in one pass.
+        var joined: [Swift.Range<UInt64>] = []
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if let last = joined.last, range.lowerBound <= last.upperBound {
+                joined[joined.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+            } else {
+                joined.append(range)
+            }
+        }
+        return joined
     }
 
     /// What `covered` leaves of `code`; both ascend.
     private static func gaps(
-        in code: [Swift.Range<UInt64>], covered: [Swift.Range<UInt32>], base: UInt64
+        in code: [Swift.Range<UInt64>], covered: [Swift.Range<UInt32>], base: UInt64, smallest: UInt64
     ) -> [Swift.Range<UInt64>] {
         var gaps: [Swift.Range<UInt64>] = []
         func add(_ start: UInt64, _ end: UInt64) {
-            guard end > start, end - start >= smallestGap else { return }
+            guard end > start, end - start >= smallest else { return }
             if let last = gaps.last, start <= last.upperBound &+ joinedBelow, start >= last.lowerBound {
                 gaps[gaps.count - 1] = last.lowerBound..<max(last.upperBound, end)
             } else {
@@ -87,17 +114,33 @@ struct KeptCode {
     private mutating func findFunctions(
         _ object: ObjectFile, _ source: some ObjectSource, _ base: UInt64, _ limits: UnwindSections.Limits
     ) {
-        var starts: Set<UInt32> = []
+        var ends: [UInt32: UInt32] = [:]
         for section in [ObjectFile.SymbolSection.symbols, .dynamicSymbols] {
             guard
-                let functions = try? object.functionSymbols(section, from: source, limits: limits.object)
+                let symbols = try? object.functionSymbols(section, from: source, limits: limits.object)
             else { continue }
-            for symbol in functions.symbols {
+            for symbol in symbols.symbols {
                 guard let start = UInt32(exactly: symbol.address &- base), isKept(start) else { continue }
-                starts.insert(start)
+                let size = UInt32(clamping: symbol.size)
+                var end = size == 0 ? UInt32.max : UInt32(clamping: UInt64(start) + UInt64(size))
+                if Self.isPart(symbols.nameBytes(symbol, limit: 1 << 12)) { end = start }
+                // A name for the whole goes before one for a part, a larger size before a smaller.
+                ends[start] = max(end, ends[start] ?? 0)
             }
         }
-        functionStarts = starts.sorted()
+        functions = ends.map { Function(start: $0.key, end: $0.value) }.sorted { $0.start < $1.start }
+    }
+
+    /// NAME.cold, NAME.cold.3: what a compiler has moved out of NAME; it begins with NAME's frame already built.
+    private static func isPart(_ name: ArraySlice<UInt8>) -> Bool {
+        let mark = Array(".cold".utf8)
+        var position = name.startIndex
+        while let dot = name[position...].firstIndex(of: mark[0]) {
+            let rest = name[dot...]
+            if rest.starts(with: mark), rest.count == mark.count || rest[dot + mark.count] == mark[0] { return true }
+            position = dot + 1
+        }
+        return false
     }
 
     private func isKept(_ distance: UInt32) -> Bool {
@@ -114,7 +157,7 @@ struct KeptCode {
         UnwindSections.words(ranges.flatMap { [$0.start, $0.size, $0.offset] })
     }
 
-    func functionRecords() -> [UInt8] { UnwindSections.words(functionStarts) }
+    func functionRecords() -> [UInt8] { UnwindSections.words(functions.flatMap { [$0.start, $0.end] }) }
 
     /// Signal trampolines without a description, as musl has them.
     func trampolines(_ architecture: UserArchitecture) -> [UInt32] {

@@ -129,3 +129,28 @@ extension UnwindRule {
         }
     }
 }
+
+extension UnwindRule {
+    /// From what the code shows; nil where it shows nothing.
+    init?(_ frameless: FramelessRule?, _ architecture: UserArchitecture) {
+        guard let frameless else { return nil }
+        self.init()
+        kind = .register
+        origin = .frameless
+        base = UInt8(frameless.isFromFramePointer ? architecture.framePointerNumber : architecture.stackPointerNumber)
+        offset = frameless.callFrameOffset
+        for slot in 0..<RegisterSlots.returnAddress(architecture) {
+            let number = RegisterSlots.register(slot, architecture)
+            if frameless.savedRegisters.isLost(number) {
+                undefined |= 1 << UInt16(slot)
+            } else if let place = frameless.savedRegisters[number] {
+                guard let words = Int16(exactly: place / 8) else { return nil }
+                save(slot, words: words)
+            }
+        }
+        if let place = frameless.returnAddressOffset {
+            guard place % 8 == 0, let words = Int16(exactly: place / 8) else { return nil }
+            save(RegisterSlots.returnAddress(architecture), words: words)
+        }
+    }
+}

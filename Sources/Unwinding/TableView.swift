@@ -113,12 +113,13 @@ struct TableView: BitwiseCopyable {
         let record = (count - 1) * 12
         let start = codeRanges.word32(at: record)
         let size = codeRanges.word32(at: record + 4)
-        guard distance - start < size,
+        guard distance &- start < size,
             let bytes = code.part(at: UInt64(codeRanges.word32(at: record + 8)), count: UInt64(size))
         else { return nil }
-        let functions = functionStarts.countNotAbove(distance, stride: 4)
+        let functions = functionStarts.countNotAbove(distance, stride: 8)
         guard functions > 0 else { return (bytes, start, nil) }
-        let function = functionStarts.word32(at: (functions - 1) * 4)
-        return (bytes, start, function >= start ? function : nil)
+        let function = functionStarts.word32(at: (functions - 1) * 8)
+        let end = functionStarts.word32(at: (functions - 1) * 8 + 4)
+        return (bytes, start, function >= start && distance < end ? function : nil)
     }
 }

@@ -82,6 +82,25 @@ extension Unwinder {
         )
     }
 
+    /// Whether what code analysis says is credible: it may be led astray where no description would be. What can't be
+    /// read is left to the step itself.
+    func leadsToCode(
+        _ rule: UnwindRule, _ state: borrowing StackState, _ copy: borrowing StackCopy, _ mappings: Span<CodeMapping>,
+        _ runtimeCode: borrowing RuntimeCode?
+    ) -> Bool {
+        let slot = RegisterSlots.returnAddress(architecture)
+        guard rule.saved >> UInt16(slot) & 1 != 0 else { return true }
+        let frameAddress = state.registers[Int(rule.base)] &+ UInt64(bitPattern: Int64(rule.offset))
+        let place = frameAddress &+ UInt64(bitPattern: Int64(rule.offsets[slot]) * 8)
+        do throws(StepFailure) {
+            var target = try copy.word(at: place)
+            if architecture == .aarch64 { target = PointerAuthentication.strip(target) }
+            return target != 0 && isCode(target &- 1, mappings, runtimeCode)
+        } catch {
+            return error == .cut
+        }
+    }
+
     struct Caller {
         var programCounter: UInt64
         var stackPointer: UInt64

@@ -22,7 +22,20 @@ extension Unwinder {
             rule.kind = .end
             return rule
         }
-        return UnwindRule()
+        return framelessRule(table, distance, isReturnAddress: isReturnAddress) ?? UnwindRule()
+    }
+
+    /// What the code itself says, where it was kept.
+    private mutating func framelessRule(
+        _ table: TableView, _ distance: UInt32, isReturnAddress: Bool
+    ) -> UnwindRule? {
+        guard let code = table.code(at: distance) else { return nil }
+        instructionsLeft -= Self.instructionsPerAnalysis
+        return unsafe UnwindRule(
+            FramelessAnalysis.rule(
+                at: UInt64(distance) + (isReturnAddress ? 1 : 0), code: RawSpan(_unsafeBytes: code.bytes.buffer),
+                codeAddress: UInt64(code.start), functionStart: code.functionStart.map { UInt64($0) },
+                architecture: architecture, followsCall: isReturnAddress), architecture)
     }
 
     private mutating func describedRule(

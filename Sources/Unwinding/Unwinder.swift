@@ -34,6 +34,10 @@ public struct Unwinder: ~Copyable {
     /// Call frame instructions for one address, and for one stack; real ones take at most a few hundred.
     static let instructionsPerRule = 1 << 15
     static let instructionsPerStack = 1 << 18
+    /// Operations of expressions for one stack.
+    static let operationsPerStack = 1 << 17
+    /// What an analysis of code counts for.
+    static let instructionsPerAnalysis = 1 << 12
 
     public let architecture: UserArchitecture
     /// Of the last unwind; leaf first. Whoever keeps a copy over the next unwind makes that one allocate.
@@ -83,6 +87,7 @@ public struct Unwinder: ~Copyable {
         var state = StackState(registers: registers)
         let copy = StackCopy(stack, start: registers.stackPointer)
         instructionsLeft = Self.instructionsPerStack
+        evaluator.budget = Self.operationsPerStack
         do throws(StepFailure) {
             while true {
                 guard frames.count < maximumFrames else { return .tooDeep }
@@ -136,7 +141,10 @@ public struct Unwinder: ~Copyable {
         if let found = unsafe cache.find(key) {
             unsafe rule = found
         } else {
-            unsafe rule = cache.insert(key, makeRule(view, distance, isReturnAddress: state.isReturnAddress))
+            let made = unsafe makeRule(view, distance, isReturnAddress: state.isReturnAddress)
+            // A stack that cost too much says nothing about this rule.
+            guard instructionsLeft > 0 else { throw .broken(.malformedRule) }
+            unsafe rule = cache.insert(key, made)
         }
         switch unsafe rule.pointee.kind {
         case .register, .indirect, .realigned:
@@ -145,6 +153,11 @@ public struct Unwinder: ~Copyable {
                     throw .broken(.unknownRegister)
                 }
                 // After a chain of frame pointers aarch64's stack pointer is known only roughly.
+                return try stepWithoutRule(&state, copy, mappings, runtimeCode)
+            }
+            if unsafe rule.pointee.origin == .frameless,
+                unsafe !leadsToCode(rule.pointee, state, copy, mappings, runtimeCode)
+            {
                 return try stepWithoutRule(&state, copy, mappings, runtimeCode)
             }
             return unsafe try apply(rule, &state, copy)

@@ -98,10 +98,14 @@ import ToolOutput
         assembler.common()
         assembler.describe(at: 0, size: 0x400, [])
         assembler.describe(at: 0x420, size: 0x3E0, [])
-        let table = try assembler.table()
-        // 0x20 bytes between two functions are padding; from 0x800 on there is a function.
-        #expect(table.codeBytes == 0x800)
+        let half = assembler
+        assembler.describe(at: 0x800, size: 0x800, [])
+        // 0x20 bytes between functions are padding where all else is described, else perhaps a function.
+        #expect(try assembler.table().codeBytes == 0)
+        let table = try half.table()
+        #expect(table.codeBytes == 0x820)
         #expect(table.view.code(at: UInt32(FrameAssembler.text) + 0x900)?.start == 0x1800)
-        #expect(table.view.code(at: UInt32(FrameAssembler.text) + 0x410) == nil)
+        #expect(table.view.code(at: UInt32(FrameAssembler.text) + 0x410)?.start == 0x1400)
+        #expect(table.view.code(at: UInt32(FrameAssembler.text) + 0x430) == nil)
     }
 }

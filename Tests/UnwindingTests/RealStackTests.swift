@@ -60,6 +60,42 @@ private let hasTools = output(of: "gdb --version 2>/dev/null; gcc --version 2>/d
         }
     }
 
+    /// gdb reads .debug_frame; we a copy without it, so that the code itself has to tell.
+    @Test(arguments: [("with symbols", "-g"), ("stripped", "-s"), ("with frame pointers", "-g")])
+    func `code without call frame information is followed as gdb follows it with`(
+        name: String, strip: String
+    ) throws {
+        let folder = try ScratchFolder()
+        try folder.write("program.c", Self.recursion(12))
+        let frames = name == "with frame pointers" ? "-fno-omit-frame-pointer" : "-fomit-frame-pointer"
+        let log = output(
+            of: "cd \(folder.path) && gcc -O2 -g -fno-asynchronous-unwind-tables -fno-unwind-tables \(frames) "
+                + "-fno-inline -fno-optimize-sibling-calls -o program program.c 2>&1 && "
+                + "objcopy -R .debug_frame program bare && strip \(strip) bare")
+        let session = try StackCapture.session(
+            "\(folder.path)/program",
+            """
+            gdb.execute("break leaf")
+            gdb.execute("run")
+            sweep(150, 65536)
+            finish()
+            """)
+        try #require(session.captures.count == 151, "\(log)\(session.log.suffix(600))")
+        let tables = try SessionTables(session, replacing: ["\(folder.path)/program": "\(folder.path)/bare"])
+        var unwinder = tables.unwinder()
+        var wrong = 0
+        for (index, capture) in session.captures.enumerated() {
+            let outcome = unwinder.unwind(capture, tables)
+            guard outcome != .whole || unwinder.shown != capture.frames else { continue }
+            wrong += 1
+            print(
+                "\(name), step \(index): \(outcome)", unwinder.shown.map { String($0.address, radix: 16) },
+                capture.frames.map { String($0.address, radix: 16) })
+        }
+        #expect(wrong == 0)
+        #expect(unwinder.statistics.frameless > 500)
+    }
+
     private static func recursion(_ depth: Int) -> String {
         """
         #include <stdlib.h>

@@ -36,13 +36,15 @@ struct SessionTables {
     var mappings: [CodeMapping] = []
     var tables: [UnwindTable] = []
 
-    init(_ session: StackCapture.Session) throws {
+    /// `replacing`: files that are read in others' places.
+    init(_ session: StackCapture.Session, replacing: [String: String] = [:]) throws {
         var numbers: [String: UInt32] = [:]
         for map in session.maps.sorted(by: { $0.start < $1.start }) {
             if numbers[map.path] == nil {
                 let table =
                     map.path == "[vdso]"
-                    ? try unwindTable(ofObject: session.sharedObject) : try unwindTable(ofFile: map.path)
+                    ? try unwindTable(ofObject: session.sharedObject)
+                    : try unwindTable(ofFile: replacing[map.path] ?? map.path)
                 numbers[map.path] = UInt32(tables.count)
                 tables.append(table)
             }
