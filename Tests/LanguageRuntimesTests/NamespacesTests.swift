@@ -23,7 +23,7 @@ struct NamespacesTests {
             mount -t tmpfs -o mode=1777 tmpfs /tmp && cd / &&
             exec setpriv --reuid 12345 --regid 12345 --clear-groups /usr/bin/java -cp /run/classes-$$ Spin
             """
-        let outer = try RunningProgram(
+        let outer = try StartedProgram(
             "/usr/bin/unshare",
             ["--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "/bin/sh", "-c", script],
             folder: workshop.folder)
@@ -57,7 +57,7 @@ struct NamespacesTests {
         let secret = "/root/secret-\(getpid()).map"
         try "1000 10 secret\n".write(toFile: secret, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: secret) }
-        let program = try RunningProgram(
+        let program = try StartedProgram(
             "/usr/bin/unshare",
             [
                 "--mount", "/bin/sh", "-c",
