@@ -6,14 +6,14 @@
 /// of code after it ran. What rounds replaced is remembered until `forget(before:)`, or until there are too many.
 public struct RuntimeCodeNames: Sendable {
     public struct Limits: Hashable, Sendable {
-        /// Entries held at a time; 24 bytes each, and as much again while rounds are merged.
-        public var entries = 1_000_000
+        /// Entries held at a time: 48 bytes each and their names, and half as much again while rounds are merged.
+        public var entries = 400_000
         /// Bytes of all names together.
-        public var nameBytes = 64 << 20
+        public var nameBytes = 32 << 20
         /// A longer name is cut.
         public var bytesOfAName = 1024
         /// Source lines of all entries together; 12 bytes each.
-        public var lines = 4_000_000
+        public var lines = 1_000_000
 
         public init() {}
     }

@@ -8,6 +8,13 @@ public struct NamespacedIdentity: Hashable, Sendable {
     /// Bit n − 1 is set where the process handles signal n itself.
     public var caughtSignals: UInt64
 
+    public init(innermostProcess: Int32, user: UInt32, group: UInt32, caughtSignals: UInt64) {
+        self.innermostProcess = innermostProcess
+        self.user = user
+        self.group = group
+        self.caughtSignals = caughtSignals
+    }
+
     /// nil where the process is gone or its status is not understood.
     public static func read(_ process: Int32) -> NamespacedIdentity? {
         ProcFile.read("/proc/\(process)/status", limit: 1 << 16).flatMap(parse)

@@ -36,7 +36,7 @@ final class Workshop {
 }
 
 /// A program that runs until its owner lets go.
-final class RunningProgram {
+final class StartedProgram {
     let process = Process()
     var identifier: Int32 { process.processIdentifier }
 

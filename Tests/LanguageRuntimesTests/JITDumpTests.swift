@@ -146,7 +146,7 @@ struct JITDumpTests {
         let workshop = try Workshop()
         let script = try workshop.write(
             "spin.js", "function spin(n) { let x = n; while (x) x = (x * 16807 + 1) % 2147483647; }\nspin(1);\n")
-        let program = try RunningProgram("/usr/bin/node", ["--perf-prof", script], folder: workshop.folder)
+        let program = try StartedProgram("/usr/bin/node", ["--perf-prof", script], folder: workshop.folder)
         Thread.sleep(forTimeInterval: 1.5)
         let path = try #require(JITDumpFile.path(of: program.identifier))
         var file = JITDumpFile(program.identifier, path: path)

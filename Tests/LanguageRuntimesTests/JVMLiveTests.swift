@@ -125,10 +125,10 @@ private func walk(
 @Suite(.serialized, .enabled(if: !javas.isEmpty && compiler != nil, "needs a JVM in /usr/lib/jvm and javac"))
 struct JVMLiveTests {
     /// Starts the known chain; gives what is needed to walk it.
-    private func start(_ java: String, _ flags: [String], in workshop: Workshop) throws -> RunningProgram {
+    private func start(_ java: String, _ flags: [String], in workshop: Workshop) throws -> StartedProgram {
         let source = try workshop.write("Chain.java", chain)
         try #require(workshop.run(compiler ?? "", ["--release", "11", "-d", workshop.folder, source]) != nil)
-        return try RunningProgram(java, flags + ["-cp", workshop.folder, "Chain"], folder: workshop.folder)
+        return try StartedProgram(java, flags + ["-cp", workshop.folder, "Chain"], folder: workshop.folder)
     }
 
     @Test(arguments: javas, [[], ["-Xint"], ["-XX:TieredStopAtLevel=1"], ["-XX:+UseZGC"]])
@@ -184,7 +184,7 @@ struct JVMLiveTests {
         let workshop = try Workshop()
         let source = try workshop.write("Busy.java", busy)
         try #require(workshop.run(compiler ?? "", ["--release", "11", "-d", workshop.folder, source]) != nil)
-        let program = try RunningProgram(
+        let program = try StartedProgram(
             java, flags + ["-XX:+UseSerialGC", "-cp", workshop.folder, "Busy"], folder: workshop.folder)
         Thread.sleep(forTimeInterval: 2)
         var jvm = try JVMReader(process: program.identifier)
@@ -268,7 +268,7 @@ struct JVMLiveTests {
             #expect(program.process.isRunning)
             #expect(!FileManager.default.fileExists(atPath: "/tmp/.attach_pid\(program.identifier)"))
         }
-        let sleeper = try RunningProgram("/bin/sleep", ["30"], folder: workshop.folder)
+        let sleeper = try StartedProgram("/bin/sleep", ["30"], folder: workshop.folder)
         #expect(throws: JVMAttach.Failure.notAJVM) { try JVMAttach(sleeper.identifier).writePerfMap() }
     }
 

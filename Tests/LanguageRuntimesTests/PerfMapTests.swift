@@ -149,7 +149,7 @@ struct PerfMapTests {
     @Test(.enabled(if: getuid() == 0, "needs root to give a file away"))
     func `a file of another user is not believed`() throws {
         let workshop = try Workshop()
-        let program = try RunningProgram("/bin/sleep", ["20"], folder: workshop.folder)
+        let program = try StartedProgram("/bin/sleep", ["20"], folder: workshop.folder)
         let path = "/tmp/perf-\(program.identifier).map"
         try "1000 10 one\n".write(toFile: path, atomically: false, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -160,7 +160,7 @@ struct PerfMapTests {
 
     @Test func `a sparse file of ten gigabytes costs a bounded reading`() throws {
         let workshop = try Workshop()
-        let program = try RunningProgram("/bin/sleep", ["20"], folder: workshop.folder)
+        let program = try StartedProgram("/bin/sleep", ["20"], folder: workshop.folder)
         let path = "/tmp/perf-\(program.identifier).map"
         _ = FileManager.default.createFile(atPath: path, contents: nil)
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -179,7 +179,7 @@ struct PerfMapTests {
         let workshop = try Workshop()
         let script = try workshop.write(
             "spin.js", "function spin(n) { let x = n; while (x) x = (x * 16807 + 1) % 2147483647; }\nspin(1);\n")
-        let program = try RunningProgram("/usr/bin/node", ["--perf-basic-prof", script], folder: workshop.folder)
+        let program = try StartedProgram("/usr/bin/node", ["--perf-basic-prof", script], folder: workshop.folder)
         defer { try? FileManager.default.removeItem(atPath: "/tmp/perf-\(program.identifier).map") }
         Thread.sleep(forTimeInterval: 1.5)
         var file = PerfMapFile(program.identifier)

@@ -41,7 +41,7 @@ struct V8LiveTests {
     func `functions of a running program are named without flags for it`(flags: [String]) throws {
         let workshop = try Workshop()
         let script = try workshop.write("chain.js", chain)
-        let program = try RunningProgram(node ?? "", flags + [script], folder: workshop.folder)
+        let program = try StartedProgram(node ?? "", flags + [script], folder: workshop.folder)
         Thread.sleep(forTimeInterval: 1.5)
         var v8 = try V8Reader(process: program.identifier)
         let held = try #require(try HeldThread(program.identifier, in: workshop))
