@@ -140,18 +140,11 @@ struct FrameGatherer {
         if !isSorted { entries.sort(by: isBefore) }
         var kept: [Entry] = []
         kept.reserveCapacity(entries.count)
-        for (position, entry) in entries.enumerated() {
-            let isDebug = entry.place & EncodedSections.debugBit != 0
+        for entry in entries {
             if let previous = kept.last {
                 if previous.start == entry.start { continue }
+                let isDebug = entry.place & EncodedSections.debugBit != 0
                 if isDebug, previous.place & EncodedSections.debugBit == 0, entry.start < previous.end { continue }
-            }
-            // One that .eh_frame begins to describe inside.
-            if isDebug, position + 1 < entries.count {
-                let next = entries[position + 1]
-                if next.place & EncodedSections.debugBit == 0, next.start < entry.end, next.start == entry.start {
-                    continue
-                }
             }
             kept.append(entry)
         }

@@ -20,7 +20,7 @@ struct RealProgramTests {
 
     static let programs = [
         Program(name: "openssl", command: "exec openssl speed -seconds 60 rsa2048 sha256"),
-        Program(name: "xz", command: "head -c 300000000 /opt/swift/usr/bin/swift-frontend >in; exec xz -6 -T1 -c in"),
+        Program(name: "xz", command: "head -c 100000000 /opt/swift/usr/bin/swift-frontend >in; exec xz -9 -T1 -c in"),
         Program(
             name: "sqlite3",
             command:
@@ -32,7 +32,7 @@ struct RealProgramTests {
                 + "while True: sorted((f(9) for i in range(500)), key=lambda x: x[1:])'"),
         Program(
             name: "git",
-            command: "git init -q r; cd r; for i in $(seq 60); do head -c 1500000 /dev/urandom | base64 >f$i; done; "
+            command: "git init -q r; cd r; for i in $(seq 40); do head -c 1500000 /dev/urandom | base64 >f$i; done; "
                 + "git add -A; git -c user.name=a -c user.email=a@b commit -qm a; exec git repack -adfq --depth=200 --window=800"
         ),
         Program(
@@ -46,8 +46,8 @@ struct RealProgramTests {
     @Test(arguments: programs.filter(\.isHere)) func `shipped programs are followed to their ends`(
         program: Program
     ) throws {
-        let session = try Self.stop(program, times: 12)
-        try #require(session.captures.count >= 10, "\(session.log.suffix(600))")
+        let session = try Self.stop(program, times: 8)
+        try #require(session.captures.count == 8, "\(session.log.suffix(600))")
         let tables = try SessionTables(session)
         var unwinder = tables.unwinder()
         var agreed = 0
