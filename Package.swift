@@ -129,7 +129,7 @@ let package = Package(
                 "SymbolTables", "ObjectFiles", "LinuxSystem", "Compression", "CDemangle", "CElf", "ByteCoding",
                 "Profiles",
             ]),
-        library("LanguageRuntimes", ["SymbolTables", "LinuxSystem", "CLinux", "Profiles", "ByteCoding"]),
+        testableLibrary("LanguageRuntimes", ["SymbolTables", "LinuxSystem", "CLinux", "Profiles", "ByteCoding"]),
         library("Analysis", ["Profiles", "Patterns"]),
         library("Formats", ["Profiles", "Analysis"]),
         library("FlameGraphs", ["Profiles", "Analysis"]),

@@ -10,7 +10,7 @@ import Testing
         let start = try #require(unsafe mmap(nil, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
         unsafe memset(start, 7, 4096)
         unsafe mprotect(start.advanced(by: 4096), 4096, PROT_NONE)
-        return unsafe UInt64(UInt(bitPattern: start))
+        return UInt64(UInt(bitPattern: start))
     }
 
     @Test func `bytes and words are those of the process`() throws {
