@@ -144,8 +144,8 @@ let package = Package(
             "ProfilerAgent",
             [
                 "Profiles", "ByteCoding", "CLinux", "LinuxSystem", "Compression", "Patterns", "Settings", "PerfEvents",
-                "ObjectFiles", "Unwinding", "SymbolTables", "SymbolSources", "Analysis", "Formats", "FlameGraphs",
-                "WireProtocol", "Digests", nioCore, nioPosix, logging,
+                "ObjectFiles", "Unwinding", "SymbolTables", "SymbolSources", "LanguageRuntimes", "Analysis", "Formats",
+                "FlameGraphs", "WireProtocol", "Digests", nioCore, nioPosix, logging,
             ]),
         testableLibrary(
             "ProfilerAggregator",

@@ -131,6 +131,8 @@ int linux_limit_system_calls(void) {
         ALLOW_CALL(sigaltstack),
         ALLOW_CALL(clock_gettime),
         ALLOW_CALL(getrandom),
+        // qsort() of glibc 2.36 asks how much memory the machine has.
+        ALLOW_CALL(sysinfo),
         ALLOW_CALL(getpid),
         ALLOW_CALL(gettid),
         ALLOW_CALL(sched_yield),

@@ -66,7 +66,7 @@ struct EventOpener {
             period: period, includeKernel: options.includeKernel, maximumCallChain: UInt16(maximumCallChain),
             userStack: options.userStack)
         var sideBand = EventAttributes.sideBand(includeKernel: false)
-        sampling.wakeupBytes = UInt32(sizes.samplePages * sizes.pageBytes / 2)
+        sampling.wakeupBytes = options.canWakeAtEachSample ? 1 : UInt32(sizes.samplePages * sizes.pageBytes / 2)
         sideBand.wakeupBytes = UInt32(sizes.sideBandPages * sizes.pageBytes / 4)
         guard let samples = try openAll(sampling, cpu), let others = try openAll(sideBand, cpu),
             let firstSample = samples.first, let firstOther = others.first

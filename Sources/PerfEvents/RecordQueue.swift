@@ -70,6 +70,13 @@
         try body(unsafe RawSpan(_unsafeStart: memory + entry.offset, byteCount: entry.size), entry.time)
     }
 
+    /// Lends the last `count` records, which stay.
+    func withNewest(_ count: Int, _ body: (RawSpan) -> Void) {
+        for entry in entries.suffix(count) {
+            body(unsafe RawSpan(_unsafeStart: memory + entry.offset, byteCount: entry.size))
+        }
+    }
+
     /// Nearly always an append: within one ring only an interrupt between stamp and publication reorders records.
     private func insert(_ entry: Entry) {
         entries.append(entry)

@@ -43,6 +43,22 @@ public struct RecordStream: ~Copyable {
         }
     }
 
+    /// The same; `handler` hears of each sample at once, long before it is handed on (`RecordHandler.arrived`).
+    public mutating func collect(now: UInt64, into handler: inout some RecordHandler) {
+        guard handler.wantsArrivals else { return collect(now: now) }
+        let registers = userRegisters
+        for source in sources where !source.isClosed {
+            let waiting = source.queue.waiting
+            source.malformed += source.queue.take(from: source.ring, now: now)
+            guard source.kind == .samples else { continue }
+            source.queue.withNewest(source.queue.waiting - waiting) { bytes in
+                // What can't be decoded is told when it is handed on.
+                guard let record = try? RecordDecoder.decode(bytes, registers: registers) else { return }
+                if case .sample(let sample) = record { handler.arrived(sample) }
+            }
+        }
+    }
+
     /// Hands on, in order, every record with a time up to `horizon`.
     public mutating func release(upTo horizon: UInt64, into handler: inout some RecordHandler) {
         for source in sources {

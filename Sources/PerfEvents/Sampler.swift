@@ -26,6 +26,8 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
     private var cpus: [CPUEvents]
     private var isRunning = false
     private var pollEntries: [pollfd] = []
+    /// Whether sample rings are among `pollEntries`.
+    private var heedsSamples = true
     private var lastRoundStart: UInt64 = 0
     private var follower: CPUFollower
     private var idleTimes = CPUIdleTimes()
@@ -83,8 +85,14 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         for events in cpus { start(events) }
     }
 
-    /// Sleeps until a ring has filled to its watermark, `waker` is used or the time is over.
-    public mutating func wait(upTo timeout: Duration) -> WakeReason {
+    /// Sleeps until a ring has filled to its watermark, `waker` is used or the time is over. Where samples can wake it
+    /// (`SamplingOptions.canWakeAtEachSample`), each one does with `forEachSample`, and none without: the time must then
+    /// be shorter than what a ring holds.
+    public mutating func wait(upTo timeout: Duration, forEachSample: Bool = false) -> WakeReason {
+        if options.canWakeAtEachSample, forEachSample != heedsSamples {
+            heedsSamples = forEachSample
+            makePollEntries()
+        }
         let (seconds, attoseconds) = timeout.components
         // Rounded up to whole milliseconds, so that a short wait doesn't become a busy loop.
         let milliseconds = seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
@@ -109,7 +117,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
     public mutating func drain(into handler: inout some RecordHandler) {
         readIdleTimesIfDue()
         let roundStart = Clocks.monotonic()
-        stream.collect(now: roundStart + Self.longestRound)
+        stream.collect(now: roundStart + Self.longestRound, into: &handler)
         let horizon = min(lastRoundStart, roundStart &- Self.publicationDelay)
         if let moment = idleTimesMoment, moment <= horizon {
             // The weights are to be compared as they were at that moment, without a tick just behind it.
@@ -135,7 +143,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         readIdleTimesIfDue()
         for events in cpus { events.stop() }
         isRunning = false
-        stream.collect(now: Clocks.monotonic() + Self.longestRound)
+        stream.collect(now: Clocks.monotonic() + Self.longestRound, into: &handler)
         if let moment = idleTimesMoment {
             stream.release(upTo: moment, into: &handler)
             noteMissedTicks(at: moment, into: &handler)
@@ -246,7 +254,7 @@ extension Sampler {
     private mutating func makePollEntries() {
         pollEntries = [pollfd(fd: waker.rawValue, events: Int16(POLLIN), revents: 0)]
         for events in cpus {
-            for event in [events.samples.first, events.sideBand.first] {
+            for event in [heedsSamples ? events.samples.first : nil, events.sideBand.first] {
                 guard let event else { continue }
                 pollEntries.append(pollfd(fd: event.descriptor.rawValue, events: Int16(POLLIN), revents: 0))
             }

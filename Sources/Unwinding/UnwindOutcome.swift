@@ -34,6 +34,10 @@ public enum BreakReason: UInt8, BitwiseCopyable, Hashable, Sendable, CaseIterabl
     case zeroReturnAddress
     /// The table of a module was not there in time.
     case noTable
+    /// The frames of an interpreter that were read are of another moment than the sample.
+    case interpreterMovedOn
+    /// The frames of an interpreter could not be read, or not be trusted.
+    case interpreterUnreadable
     /// The sample has no program counter or stack pointer.
     case noRegisters
 
@@ -49,6 +53,8 @@ public enum BreakReason: UInt8, BitwiseCopyable, Hashable, Sendable, CaseIterabl
         case .otherStack: "interrupted on another stack"
         case .zeroReturnAddress: "return address is zero"
         case .noTable: "unwind table not ready"
+        case .interpreterMovedOn: "interpreter moved on"
+        case .interpreterUnreadable: "interpreter not readable"
         case .noRegisters: "no registers"
         }
     }

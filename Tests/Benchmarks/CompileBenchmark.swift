@@ -31,7 +31,7 @@ func compileBenchmark(_ report: inout Report) async throws {
     let finisher = WindowFinisher(
         resolver: ModuleResolver(identities: reader, tables: reader),
         inspector: ProcessInspector(wantsCommandLine: false), names: ServiceNames(), hostLabels: [])
-    let answering = Task { await finisher.answer(sampling.questions, unwindTables: sampling.unwindTables) }
+    let answering = Task { await finisher.answer(sampling.questions, from: sampling) }
     var window: WindowProfile?
     for await raw in sampling.windows {
         let (stacks, series) = await finisher.finish(raw)

@@ -34,7 +34,7 @@ struct ContainerisedProcessTests {
             resolver: resolver, inspector: ProcessInspector(wantsCommandLine: false), names: ServiceNames(),
             hostLabels: [])
         try await thread.start()
-        let answering = Task { await finisher.answer(thread.questions, unwindTables: thread.unwindTables) }
+        let answering = Task { await finisher.answer(thread.questions, from: thread) }
         let collecting = Task {
             var found = Found()
             var tables: [ModuleIdentity: SymbolTable] = [:]

@@ -69,7 +69,8 @@ public final class Agent: Sendable {
             SamplingPlan(
                 options: SamplingOptions(
                     samplesPerSecond: settings.samplesPerSecond, includeKernel: settings.includesKernel,
-                    userStack: StackUnwinding.stackCopy(byteCount: settings.stackCopyBytes)),
+                    userStack: StackUnwinding.stackCopy(byteCount: settings.stackCopyBytes),
+                    canWakeAtEachSample: settings.stackCopyBytes > 0),
                 rule: WindowRule(length: Self.windowLength, isAligned: true),
                 windowMemoryBytes: settings.windowMemoryBytes, ledgerFile: delivery.ledger))
         self.delivery = delivery
@@ -94,7 +95,7 @@ public final class Agent: Sendable {
         await delivery.start()
         let rate = settings.withLock { $0.samplesPerSecond }
         logger.info("sampling every CPU at \(rate) Hz; spool \(directory)")
-        let answering = Task { await finisher.answer(thread.questions, unwindTables: thread.unwindTables) }
+        let answering = Task { await finisher.answer(thread.questions, from: thread) }
         for await raw in thread.windows {
             let (stacks, series) = await finisher.finish(raw)
             let (settings, version) = (settings.withLock { $0 }, version)

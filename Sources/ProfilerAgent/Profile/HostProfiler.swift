@@ -36,7 +36,7 @@ public final class HostProfiler: Sendable {
         let finisher = WindowFinisher(
             resolver: resolver, inspector: ProcessInspector(wantsCommandLine: false), names: ServiceNames(),
             hostLabels: [])
-        let answering = Task { await finisher.answer(thread.questions, unwindTables: thread.unwindTables) }
+        let answering = Task { await finisher.answer(thread.questions, from: thread) }
         let collecting = Task { await Self.collect(thread, finisher, resolver, host, service: target.service) }
 
         let start = HostClock.monotonicNow
@@ -112,7 +112,8 @@ public final class HostProfiler: Sendable {
             options: SamplingOptions(
                 samplesPerSecond: request.samplesPerSecond, includeKernel: kernel,
                 maximumCallChain: UInt16(clamping: min(request.depth, 1024)), scope: scope,
-                userStack: StackUnwinding.stackCopy(byteCount: request.stackCopyBytes), enableOnExec: isOfCommand),
+                userStack: StackUnwinding.stackCopy(byteCount: request.stackCopyBytes), canWakeAtEachSample: true,
+                enableOnExec: isOfCommand),
             filter: filter, rule: WindowRule(length: length, isAligned: false), depth: request.depth,
             windowMemoryBytes: 256 << 20)
     }

@@ -21,7 +21,7 @@ actor ModuleResolver {
     }
 
     private let identities: ObjectReader
-    private let tables: ObjectReader
+    private let symbols: ModuleSymbols
     private var known: [MappedFile: Known] = [:]
     private var underWay: [MappedFile: Task<ResolvedModule?, Never>] = [:]
     private var sources: [ModuleIdentity: Source] = [:]
@@ -33,9 +33,10 @@ actor ModuleResolver {
     /// - Parameters:
     ///   - identities: answers at once; never behind a symbol table, which may take seconds.
     ///   - tables: builds symbol tables.
-    init(identities: ObjectReader, tables: ObjectReader) {
+    ///   - cache: where finished tables are kept.
+    init(identities: ObjectReader, tables: ObjectReader, cache: SymbolTableCacheDirectory? = nil) {
         self.identities = identities
-        self.tables = tables
+        symbols = ModuleSymbols(reader: tables, cache: cache)
     }
 
     /// What a mapped file is. Known by its path alone where it can't be read.
@@ -80,7 +81,8 @@ actor ModuleResolver {
                     reason = "\(source.file.path): \(failure)"
                     continue
                 }
-                switch await tables.symbolTable(file) {
+                let path = source.file.path
+                switch await symbols.table(of: file, identity: identity, path: path, process: process) {
                 case .success(let table): return .table(table)
                 case .failure(let failure): reason = "\(source.file.path): \(failure)"
                 }

@@ -44,6 +44,8 @@ enum SamplerQuestion: Sendable {
     case process(SampledProcess)
     /// A file that was mapped for the first time.
     case file(MappedFile, MappedFileOwner)
+    /// A process that may run Python.
+    case python(SampledProcess)
     /// A file whose sections for unwinding are wanted, with its number and the numbering that it is of.
     case unwindSections(MappedFile, MappedFileOwner, number: UInt32, numbering: UInt64)
 }

@@ -32,6 +32,7 @@ struct SampleIntake: RecordHandler {
     private let spareTables: SpareTables
     /// nil where the kernel walks user stacks by frame pointers.
     private let unwinding: StackUnwinding?
+    private let pythons: PythonStacks?
     private var stack = SampledStack()
     private var clock: HostClock
     /// CLOCK_MONOTONIC nanoseconds.
@@ -45,9 +46,10 @@ struct SampleIntake: RecordHandler {
     init(
         filter: TargetFilter, ledgerFile: LedgerFile?, samplesPerSecond: Double, rule: WindowRule,
         window: WindowTable, questions: AsyncStream<SamplerQuestion>.Continuation,
-        windows: AsyncStream<RawWindow>.Continuation, spareTables: SpareTables, unwinding: StackUnwinding? = nil
+        windows: AsyncStream<RawWindow>.Continuation, spareTables: SpareTables, unwinding: StackUnwinding? = nil, pythons: PythonStacks? = nil
     ) {
         self.unwinding = unwinding
+        self.pythons = pythons
         self.filter = filter
         groupQuestions = GroupQuestions(filter)
         self.ledgerFile = ledgerFile
@@ -136,7 +138,7 @@ struct SampleIntake: RecordHandler {
     // MARK: Records
 
     mutating func sample(_ sample: borrowing Sample) {
-        if sample.time >= windowEnd { closeWindow(at: windowEnd) }
+        if sample.time >= windowEnd { endWindow() }
         weightDelivered &+= sample.weight
         guard let slot = table.slot(of: sample.pid) ?? adopt(sample.pid) else {
             take(1)
@@ -160,7 +162,12 @@ struct SampleIntake: RecordHandler {
         stack.begin(kernelFramesOf: sample.callChain, isFull: sample.isChainFull)
         if let unwinding, !sample.user.registers.isEmpty {
             let space = table.entries[Int(slot)].space
+            let kernelFrames = stack.frames.count
             let isFollowed = unwinding.follow(sample.user, space: space, slot: slot, into: &stack)
+            if isFollowed, let pythons, !pythons.isEmpty {
+                pythons.merge(
+                    sample, native: unwinding.frames, kernelFrames: kernelFrames, into: &stack, intern: { table.name($0) })
+            }
             askForTables(unwinding)
             if !isFollowed {
                 let facts = DeferredSamples.Facts(
@@ -181,6 +188,26 @@ struct SampleIntake: RecordHandler {
         guard let unwinding, unwinding.takeTables() else { return }
         addWaiting(isLast: false)
         askForTables(unwinding)
+    }
+
+    var wantsArrivals: Bool { pythons.map { !$0.isEmpty } ?? false }
+
+    mutating func arrived(_ sample: borrowing SampleRecord) { pythons?.arrived(sample) }
+
+    /// Takes what was found of interpreters.
+    mutating func takePythons() {
+        pythons?.takeFound { process in serial(of: process) }
+    }
+
+    private func serial(of process: Int32) -> UInt64? {
+        table.slot(of: process).map { table.entries[Int($0)].serial }
+    }
+
+    /// A file by whose name a process may run Python.
+    private static func isPython(_ path: String) -> Bool {
+        guard let slash = path.utf8.lastIndex(of: 0x2F) else { return false }
+        let name = path.utf8[path.utf8.index(after: slash)...]
+        return name.starts(with: "python".utf8) || name.starts(with: "libpython".utf8)
     }
 
     private func askForTables(_ unwinding: StackUnwinding) {
@@ -231,6 +258,11 @@ struct SampleIntake: RecordHandler {
             isFile: file.isFile)
         let isWanted =
             filter.isWholeHost || table.slot(of: mapping.pid).map { table.entries[Int($0)].isTarget } ?? false
+        if pythons != nil, isWanted, file.isFile, Self.isPython(file.path),
+            let slot = table.slot(of: mapping.pid), table.entries[Int(slot)].wasAskedFor
+        {
+            questions.yield(.python(SampledProcess(table.entries[Int(slot)])))
+        }
         if isNew, file.isFile, isWanted { questions.yield(.file(file, owner)) }
     }
 
@@ -296,6 +328,19 @@ struct SampleIntake: RecordHandler {
 
     // MARK: Windows
 
+    /// Ends the window where it is due. One that is not bound to the wall clock goes on while samples wait for unwind
+    /// tables: at its end they would be followed without.
+    mutating func endWindow() {
+        if !rule.isAligned, isAnyWaiting, windowEnd &- windowStart < Self.longestHold {
+            windowEnd = windowEnd &+ UInt64(rule.length.wholeNanoseconds)
+        } else {
+            closeWindow(at: windowEnd)
+        }
+    }
+
+    /// Nanoseconds.
+    private static let longestHold: UInt64 = 5_000_000_000
+
     /// Ends the window at a moment of the monotonic clock and hands it over. Where the one before has not been taken
     /// yet, this window goes on instead (false): nothing is lost, its range grows, in what it says of itself up to the
     /// longest range that a batch may have.
@@ -322,7 +367,10 @@ struct SampleIntake: RecordHandler {
         if case .dropped = windows.yield(raw) { return false }
         window = spareTables.take() ?? WindowTable(maximumNodes: window.maximumNodes, maximumDepth: window.maximumDepth)
         let filesBefore = table.files.files.count
+        let namesBefore = table.names.names.count
         table.closeWindow()
+        if table.names.names.count < namesBefore { pythons?.forgetNames() }
+        pythons?.closeWindow { process in serial(of: process) }
         if table.files.files.count < filesBefore { unwinding?.renumber() }
         unwinding?.closeWindow()
         windowStart = end
@@ -359,7 +407,11 @@ struct SampleIntake: RecordHandler {
 
     private mutating func askFor(_ slot: UInt32) {
         table.markAskedFor(slot)
-        questions.yield(.process(SampledProcess(table.entries[Int(slot)])))
+        let entry = table.entries[Int(slot)]
+        questions.yield(.process(SampledProcess(entry)))
+        if pythons != nil, entry.space.ranges.contains(where: { Self.isPython(table.files.files[Int($0.file)].path) }) {
+            questions.yield(.python(SampledProcess(entry)))
+        }
     }
 
     /// A process that was sampled before anything was heard of it. -1 stands for threads in their last moments, which

@@ -22,6 +22,8 @@ enum StackEnd: Hashable, Sendable {
 /// whose address it is.
 struct SampledStack {
     private(set) var frames: [Frame] = []
+    /// For exchanging frames.
+    private var own: [Frame] = []
     var end = StackEnd.whole
 
     init() { frames.reserveCapacity(2048) }
@@ -70,6 +72,14 @@ struct SampledStack {
             let frame = unwound[index]
             append(frame.address, in: frame.mapping < 0 ? nil : space.ranges[Int(frame.mapping)], slot: slot)
         }
+    }
+
+    /// Other frames in the place of all from `kernelFrames` on, made by `frame` of their place and the frames before.
+    mutating func replaceUserFrames(from kernelFrames: Int, count: Int, frame: (_ place: Int, _ own: [Frame]) -> Frame) {
+        own.removeAll(keepingCapacity: true)
+        own += frames[kernelFrames...]
+        frames.removeSubrange(kernelFrames...)
+        for place in 0..<count { frames.append(frame(place, own)) }
     }
 
     private mutating func append(_ address: UInt64, in range: CodeMapping?, slot: UInt32) {

@@ -27,6 +27,8 @@ final class SamplingThread: Sendable {
     let spareTables = SpareTables()
     /// Where tables for unwinding are laid for this thread.
     let unwindTables = UnwindTableBox()
+    /// Where interpreters that were found are.
+    let pythons = PythonBox()
 
     /// What the thread has found out, once it has ended.
     struct Outcome: Sendable {
@@ -103,7 +105,8 @@ final class SamplingThread: Sendable {
         var intake = SampleIntake(
             filter: plan.filter, ledgerFile: plan.ledgerFile, samplesPerSecond: plan.options.samplesPerSecond,
             rule: plan.rule, window: WindowTable(maximumNodes: nodes, maximumDepth: plan.depth),
-            questions: questionsIn, windows: windowsIn, spareTables: spareTables, unwinding: unwinding())
+            questions: questionsIn, windows: windowsIn, spareTables: spareTables, unwinding: unwinding(),
+            pythons: plan.options.canWakeAtEachSample ? PythonStacks(box: pythons) : nil)
         do throws(PerfEventError) {
             var sampler = try Sampler(plan.options)
             state.withLock { $0.waker = sampler.waker }
@@ -147,17 +150,19 @@ final class SamplingThread: Sendable {
         let second: UInt64 = 1_000_000_000
         while !shouldStop.load(ordering: .acquiring) {
             let untilEnd = intake.windowEnd > roundStart ? intake.windowEnd - roundStart : 0
-            _ = sampler.wait(upTo: min(roundLength, .nanoseconds(Int64(clamping: untilEnd + 5_000_000))))
+            _ = sampler.wait(upTo: min(roundLength, .nanoseconds(Int64(clamping: untilEnd + 5_000_000))),
+                forEachSample: intake.wantsArrivals)
             let roundBefore = roundStart
             roundStart = HostClock.monotonicNow
             intake.takeUnwindTables()
+            intake.takePythons()
             sampler.drain(into: &intake)
             if intake.needsScan, roundStart - lastScan > second {
                 lastScan = roundStart
                 intake.scan()
             }
             // Everything older than the start of the round before has been handed on now.
-            if roundBefore >= intake.windowEnd { intake.closeWindow(at: intake.windowEnd) }
+            if roundBefore >= intake.windowEnd { intake.endWindow() }
             if roundStart - lastCheck > second {
                 lastCheck = roundStart
                 intake.missed(upTo: sampler.missedTicks)

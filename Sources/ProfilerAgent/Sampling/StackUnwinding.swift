@@ -45,6 +45,9 @@ final class StackUnwinding {
 
     var isAnyWaiting: Bool { !deferred.isEmpty }
 
+    /// Of the last stack that was followed.
+    var frames: [UnwoundFrame] { unwinder.frames }
+
     /// A file whose table is wanted since the last call; the answer goes into the box.
     func nextWanted() -> UInt32? { wanted.popLast() }
 

@@ -1,3 +1,4 @@
+internal import LanguageRuntimes
 internal import LinuxSystem
 internal import Logging
 internal import Profiles
@@ -71,17 +72,25 @@ actor WindowFinisher {
         }
     }
 
+    /// Reads some memory of the process, no file of it.
+    private static func lookForPython(_ process: SampledProcess, _ box: PythonBox) {
+        guard let maps = ProcFile.read("/proc/\(process.process)/maps") else { return }
+        let found = PythonProcess.detect(process: process.process, mappings: ProcessMaps.parse(maps))
+        if case .python(let python) = found { box.put(PythonBox.Found(serial: process.serial, python: python)) }
+    }
+
     /// Answers what the sampling thread asks, until it has ended; reads the kernel's symbols first, before the first
     /// window needs them.
-    nonisolated func answer(_ questions: AsyncStream<SamplerQuestion>, unwindTables: UnwindTableBox) async {
+    nonisolated func answer(_ questions: AsyncStream<SamplerQuestion>, from thread: SamplingThread) async {
         await readKernelSymbols()
         for await question in questions {
             switch question {
             case .process(let process): await inspector.facts(of: process)
             case .file(let file, let owner): await resolver.resolve(file, owner: owner)
+            case .python(let process): Self.lookForPython(process, thread.pythons)
             case .unwindSections(let file, let owner, let number, let numbering):
                 let table = await resolver.unwindTable(of: file, owner: owner)
-                unwindTables.put(UnwindTableBox.Answer(file: number, numbering: numbering, table: table))
+                thread.unwindTables.put(UnwindTableBox.Answer(file: number, numbering: numbering, table: table))
             }
         }
     }

@@ -70,7 +70,10 @@ struct WindowNaming {
             // Nobody has named it.
             let module = Module(identity: .name, name: MappedFile.anonymous.path)
             return Frame(kind: .native, module: stacks.intern(module), address: frame.address)
-        case .interpreted: return frame
+        case .interpreted:
+            return Frame(
+                kind: .interpreted, name: stacks.intern(raw.names[frame.name]),
+                file: frame.file == Frame.none ? Frame.none : stacks.intern(raw.names[frame.file]), line: frame.line)
         }
     }
 

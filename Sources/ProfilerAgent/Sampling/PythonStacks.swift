@@ -1,0 +1,211 @@
+internal import LanguageRuntimes
+internal import PerfEvents
+internal import Profiles
+internal import Synchronization
+internal import Unwinding
+
+/// Where interpreters that were found are laid for the sampling thread.
+final class PythonBox: Sendable {
+    struct Found: Sendable {
+        /// Of the process's entry.
+        var serial: UInt64
+        var python: PythonProcess
+    }
+
+    private let found = Mutex<[Found]>([])
+    private let count = Atomic(0)
+
+    init() {}
+
+    func put(_ new: Found) {
+        found.withLock { $0.append(new) }
+        count.wrappingAdd(1, ordering: .releasing)
+    }
+
+    /// Everything that lies there; costs one load where there is nothing.
+    func takeAll() -> [Found] {
+        guard count.load(ordering: .acquiring) > 0 else { return [] }
+        return found.withLock { found in
+            count.store(0, ordering: .relaxed)
+            defer { found = [] }
+            return found
+        }
+    }
+}
+
+/// The Python side of the sampling thread's samples.
+///
+/// A Python stack lies in the process's memory and must be read at once: when a sample arrives, not when it is handed
+/// on in its order. What was read then is put in the place of the interpreter's own frames once the native stack has
+/// been followed (`PythonMerge`).
+final class PythonStacks {
+    private struct Process {
+        var serial: UInt64
+        var python: PythonProcess
+        /// By code number: numbers of name and file in the process table, `unknown` until they are asked for.
+        var names: [(name: UInt32, file: UInt32)] = []
+        var generation: UInt32 = 0
+    }
+
+    /// What was read when a sample arrived.
+    private struct Arrival {
+        var thread: Int32
+        var time: UInt64
+        var process: Int32
+        var generation: UInt32
+        var frames: Range<Int>
+        var isReadable: Bool
+    }
+
+    private var processes: [Int32: Process] = [:]
+    private var arrivals: [Arrival] = []
+    private var frames: [PythonFrame] = []
+    private var taken = 0
+    private var threadNumbers: [Int32: Int32] = [:]
+    private var kinds: [PythonMerge.NativeFrame] = []
+    private var merged: [PythonMerge.Frame] = []
+    private var python: [PythonFrame] = []
+    private let box: PythonBox
+    private let architecture = UserArchitecture.current
+
+    private static let unknown = UInt32.max
+    /// Processes at a time; each keeps the names of up to 8,192 functions.
+    private static let maximumProcesses = 256
+    /// Samples that may have arrived and not been handed on.
+    private static let maximumArrivals = 4096
+    private static let maximumThreads = 65_536
+
+    init(box: PythonBox) { self.box = box }
+
+    var isEmpty: Bool { processes.isEmpty }
+
+    /// Takes the interpreters that were found. `serial` gives the entry that now has a PID.
+    func takeFound(serial: (Int32) -> UInt64?) {
+        for found in box.takeAll() {
+            let process = found.python.process
+            guard serial(process) == found.serial, processes.count < Self.maximumProcesses else { continue }
+            processes[process] = Process(serial: found.serial, python: found.python)
+        }
+    }
+
+    /// The window has closed: forgets processes that have ended or run another program, and what no sample claimed.
+    func closeWindow(serial: (Int32) -> UInt64?) {
+        for (process, known) in processes where serial(process) != known.serial { processes[process] = nil }
+        if processes.isEmpty || threadNumbers.count > Self.maximumThreads { threadNumbers.removeAll() }
+    }
+
+    /// Numbers of names mean nothing any more.
+    func forgetNames() {
+        for process in processes.keys { processes[process]?.names.removeAll(keepingCapacity: true) }
+    }
+
+    /// Reads the Python stack of a thread that has just been sampled.
+    func arrived(_ sample: borrowing SampleRecord) {
+        guard arrivals.count < Self.maximumArrivals, processes[sample.pid] != nil, !sample.user.registers.isEmpty else {
+            return
+        }
+        let number = threadNumber(sample.tid, of: sample.pid)
+        let registers = UserRegisters(perfRegisters: sample.user.registers, architecture: architecture)
+        guard
+            let outcome = processes[sample.pid]?.python.stack(
+                ofThread: number, stackPointer: registers.stackPointer, copiedStack: sample.user.stack)
+        else { return }
+        var arrival = Arrival(
+            thread: sample.tid, time: sample.time, process: sample.pid, generation: 0,
+            frames: frames.count..<frames.count, isReadable: false)
+        switch outcome {
+        case .frames:
+            guard let process = processes[sample.pid] else { return }
+            frames += process.python.frames
+            arrival.generation = process.python.codeGeneration
+            arrival.isReadable = true
+        case .notInPython: arrival.isReadable = true
+        case .inconsistent: break
+        }
+        arrival.frames = arrival.frames.lowerBound..<frames.count
+        arrivals.append(arrival)
+    }
+
+    /// Puts what was read when the sample arrived in the place of the interpreter's frames of `stack`, whose user part
+    /// begins behind `kernelFrames` and is `native`. `intern` numbers a name.
+    func merge(
+        _ sample: borrowing Sample, native: borrowing [UnwoundFrame], kernelFrames: Int, into stack: inout SampledStack,
+        intern: (String) -> UInt32
+    ) {
+        guard let index = arrivals.firstIndex(where: { $0.time == sample.time && $0.thread == sample.tid }) else {
+            return
+        }
+        let arrival = arrivals[index]
+        defer { drop(index) }
+        guard let evaluation = processes[arrival.process]?.python.evaluation else { return }
+        kinds.removeAll(keepingCapacity: true)
+        var loops = 0
+        for frame in native.indices {
+            let isLoop = evaluation.contains(native[frame].address)
+            kinds.append(isLoop ? .evaluation : .other)
+            loops += isLoop ? 1 : 0
+        }
+        guard arrival.isReadable, arrival.generation == processes[arrival.process]?.python.codeGeneration else {
+            if loops > 0 { stack.end = .broken(.interpreterUnreadable) }
+            return
+        }
+        python.removeAll(keepingCapacity: true)
+        python += frames[arrival.frames]
+        guard loops > 0 || !python.isEmpty else { return }
+        let isCut = stack.end == .cut
+        let verdict = PythonMerge.merge(native: kinds.span, python: python.span, isCut: isCut, into: &merged)
+        stack.replaceUserFrames(from: kernelFrames, count: merged.count) { place, own in
+            switch merged[place] {
+            case .native(let number): return own[number]
+            case .interpreted(let number):
+                let (name, file) = names(of: python[number].code, in: arrival.process, intern)
+                return Frame(kind: .interpreted, name: name, file: file, line: python[number].line)
+            }
+        }
+        switch verdict {
+        case .whole: break
+        case .completed: stack.end = .whole
+        case .skewed: stack.end = .broken(.interpreterMovedOn)
+        }
+    }
+
+    // MARK: Inside
+
+    /// What was read of an earlier moment than the one that was claimed is claimed by nobody any more in most cases;
+    /// once nothing waits the storage begins anew.
+    private func drop(_ index: Int) {
+        arrivals.remove(at: index)
+        if arrivals.isEmpty { frames.removeAll(keepingCapacity: true) }
+    }
+
+    private func names(
+        of code: UInt32, in process: Int32, _ intern: (String) -> UInt32
+    ) -> (name: UInt32, file: UInt32) {
+        guard let known = processes[process] else { return (intern("[unknown]"), Frame.none) }
+        if known.generation != known.python.codeGeneration {
+            processes[process]?.names.removeAll(keepingCapacity: true)
+            processes[process]?.generation = known.python.codeGeneration
+        }
+        let place = Int(code)
+        if let names = processes[process]?.names, place < names.count, names[place].name != Self.unknown {
+            return names[place]
+        }
+        let file = known.python.file(of: code)
+        let names = (name: intern(known.python.function(of: code)), file: file.isEmpty ? Frame.none : intern(file))
+        let count = processes[process]?.names.count ?? 0
+        if place >= count {
+            let missing = repeatElement((name: Self.unknown, file: Self.unknown), count: place + 1 - count)
+            processes[process]?.names.append(contentsOf: missing)
+        }
+        processes[process]?.names[place] = names
+        return names
+    }
+
+    /// The interpreter knows its threads by their numbers in its own PID namespace.
+    private func threadNumber(_ thread: Int32, of process: Int32) -> Int32 {
+        if let known = threadNumbers[thread] { return known }
+        let number = PythonProcess.threadNumber(thread, of: process) ?? thread
+        threadNumbers[thread] = number
+        return number
+    }
+}
