@@ -164,7 +164,8 @@ public struct AgentSettings: Hashable, Sendable {
         static let helperFile = Setting("helper.file_size", "PERF_AGENT_HELPER_FILE_SIZE")
         static let logLevel = Setting("log_level", "PERF_AGENT_LOG_LEVEL")
         static let all = [
-            aggregator, rate, kernel, stackCopy, host, labels, spoolDirectory, spoolSize, spoolSync, memory, helperMemory,
+            aggregator, rate, kernel, stackCopy, host, labels, spoolDirectory, spoolSize, spoolSync, memory,
+            helperMemory,
             helperTime, helperFile, logLevel,
         ]
         static let allKeys = all.map(\.key) + ["services"]

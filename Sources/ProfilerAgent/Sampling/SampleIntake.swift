@@ -46,7 +46,8 @@ struct SampleIntake: RecordHandler {
     init(
         filter: TargetFilter, ledgerFile: LedgerFile?, samplesPerSecond: Double, rule: WindowRule,
         window: WindowTable, questions: AsyncStream<SamplerQuestion>.Continuation,
-        windows: AsyncStream<RawWindow>.Continuation, spareTables: SpareTables, unwinding: StackUnwinding? = nil, pythons: PythonStacks? = nil
+        windows: AsyncStream<RawWindow>.Continuation, spareTables: SpareTables, unwinding: StackUnwinding? = nil,
+        pythons: PythonStacks? = nil
     ) {
         self.unwinding = unwinding
         self.pythons = pythons
@@ -166,7 +167,8 @@ struct SampleIntake: RecordHandler {
             let isFollowed = unwinding.follow(sample.user, space: space, slot: slot, into: &stack)
             if isFollowed, let pythons, !pythons.isEmpty {
                 pythons.merge(
-                    sample, native: unwinding.frames, kernelFrames: kernelFrames, into: &stack, intern: { table.name($0) })
+                    sample, native: unwinding.frames, kernelFrames: kernelFrames, into: &stack,
+                    intern: { table.name($0) })
             }
             askForTables(unwinding)
             if !isFollowed {

@@ -75,7 +75,8 @@ struct SampledStack {
     }
 
     /// Other frames in the place of all from `kernelFrames` on, made by `frame` of their place and the frames before.
-    mutating func replaceUserFrames(from kernelFrames: Int, count: Int, frame: (_ place: Int, _ own: [Frame]) -> Frame) {
+    mutating func replaceUserFrames(from kernelFrames: Int, count: Int, frame: (_ place: Int, _ own: [Frame]) -> Frame)
+    {
         own.removeAll(keepingCapacity: true)
         own += frames[kernelFrames...]
         frames.removeSubrange(kernelFrames...)

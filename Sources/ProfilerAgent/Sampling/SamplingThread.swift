@@ -150,7 +150,8 @@ final class SamplingThread: Sendable {
         let second: UInt64 = 1_000_000_000
         while !shouldStop.load(ordering: .acquiring) {
             let untilEnd = intake.windowEnd > roundStart ? intake.windowEnd - roundStart : 0
-            _ = sampler.wait(upTo: min(roundLength, .nanoseconds(Int64(clamping: untilEnd + 5_000_000))),
+            _ = sampler.wait(
+                upTo: min(roundLength, .nanoseconds(Int64(clamping: untilEnd + 5_000_000))),
                 forEachSample: intake.wantsArrivals)
             let roundBefore = roundStart
             roundStart = HostClock.monotonicNow
