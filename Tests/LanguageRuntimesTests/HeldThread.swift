@@ -110,8 +110,11 @@ final class HeldThread {
     private let process = Process()
     private let input = Pipe()
     private let output = Pipe()
+    /// Must outlive this: a process with a traced thread doesn't end.
+    private let program: StartedProgram
 
-    init?(_ thread: Int32, in workshop: Workshop) throws {
+    init?(_ thread: Int32, of program: StartedProgram, in workshop: Workshop) throws {
+        self.program = program
         let source = try workshop.write("hold.c", Self.source)
         guard workshop.run("/usr/bin/gcc", ["-O1", "-o", "\(workshop.folder)/hold", source]) != nil else { return nil }
         process.executableURL = URL(fileURLWithPath: "\(workshop.folder)/hold")

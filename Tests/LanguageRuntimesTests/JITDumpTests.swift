@@ -151,7 +151,7 @@ struct JITDumpTests {
         let path = try #require(JITDumpFile.path(of: program.identifier))
         var file = JITDumpFile(program.identifier, path: path)
         _ = try file.refresh(at: Clocks.monotonic())
-        let held = try #require(try HeldThread(program.identifier, in: workshop))
+        let held = try #require(try HeldThread(program.identifier, of: program, in: workshop))
         var named: [String: Int] = [:]
         for _ in 0..<30 {
             _ = held.stopped { registers in

@@ -138,7 +138,7 @@ struct JVMLiveTests {
         Thread.sleep(forTimeInterval: 2.5)
         guard program.process.isRunning else { return }  // A JVM without this collector.
         var jvm = try JVMReader(process: program.identifier)
-        let held = try #require(try HeldThread(program.busiestThread(), in: workshop))
+        let held = try #require(try HeldThread(program.busiestThread(), of: program, in: workshop))
         var whole = 0
         var other: [String: Int] = [:]
         var lines: [String: [UInt32: Int]] = [:]
@@ -188,7 +188,7 @@ struct JVMLiveTests {
             java, flags + ["-XX:+UseSerialGC", "-cp", workshop.folder, "Busy"], folder: workshop.folder)
         Thread.sleep(forTimeInterval: 2)
         var jvm = try JVMReader(process: program.identifier)
-        let held = try #require(try HeldThread(program.busiestThread(), in: workshop))
+        let held = try #require(try HeldThread(program.busiestThread(), of: program, in: workshop))
         var whole = 0
         var native = 0
         var broken: [String: Int] = [:]

@@ -184,7 +184,7 @@ struct PerfMapTests {
         Thread.sleep(forTimeInterval: 1.5)
         var file = PerfMapFile(program.identifier)
         _ = try file.refresh(at: Clocks.monotonic())
-        let held = try #require(try HeldThread(program.identifier, in: workshop))
+        let held = try #require(try HeldThread(program.identifier, of: program, in: workshop))
         var named = 0
         for _ in 0..<50 {
             _ = held.stopped { registers in

@@ -44,7 +44,7 @@ struct V8LiveTests {
         let program = try StartedProgram(node ?? "", flags + [script], folder: workshop.folder)
         Thread.sleep(forTimeInterval: 1.5)
         var v8 = try V8Reader(process: program.identifier)
-        let held = try #require(try HeldThread(program.identifier, in: workshop))
+        let held = try #require(try HeldThread(program.identifier, of: program, in: workshop))
         var whole = 0
         var chains: [String: Int] = [:]
         let rounds = 300
