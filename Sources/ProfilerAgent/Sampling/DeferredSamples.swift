@@ -51,7 +51,8 @@ struct DeferredSamples {
         if offset < user.stack.byteCount {
             var last: UInt64 = 0
             for byte in offset..<user.stack.byteCount {
-                last |= unsafe UInt64(user.stack.unsafeLoad(fromByteOffset: byte, as: UInt8.self))
+                last |=
+                    unsafe UInt64(user.stack.unsafeLoad(fromByteOffset: byte, as: UInt8.self))
                     << UInt64(8 * (byte - offset))
             }
             words.append(last)
@@ -67,7 +68,8 @@ struct DeferredSamples {
             let all = words.span
             let registers = entry.offset + entry.chainWords
             let stack = registers + entry.registerWords
-            let copy = unsafe all.extracting(stack..<entry.offset + entry.words).bytes.extracting(first: entry.stackBytes)
+            let copy = unsafe all.extracting(stack..<entry.offset + entry.words).bytes.extracting(
+                first: entry.stackBytes)
             let state = UserState(registers: all.extracting(registers..<stack), stack: copy)
             if !body(entry.facts, all.extracting(entry.offset..<registers), state) { kept.append(entry) }
         }
