@@ -192,7 +192,7 @@ let package = Package(
             [
                 "ProfilerAgent", "ObjectHelperProgram", "SymbolTables", "SymbolSources", "ObjectFiles", "LinuxSystem",
                 "PerfEvents", "Unwinding", "Settings", "Profiles", "ByteCoding", "WireProtocol", "AllocationCount",
-                "Patterns", "Formats", "ToolOutput", nioCore, nioPosix, logging,
+                "LanguageRuntimes", "Patterns", "Formats", "ToolOutput", nioCore, nioPosix, logging,
             ]),
         tests(
             "ProfilerAggregatorTests",

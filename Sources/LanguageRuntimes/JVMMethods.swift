@@ -52,6 +52,12 @@ struct JVMMethods: Sendable {
         return UInt32(pointer - start)
     }
 
+    /// The same of the lower half of a pointer.
+    func bytecode(atLowerHalf half: UInt32, in method: Method) -> UInt32? {
+        let start = UInt32(truncatingIfNeeded: method.constMethod &+ layout.constMethodSize)
+        return half &- start < UInt32(method.codeSize) ? half &- start : nil
+    }
+
     private func read<Memory: ForeignMemory>(
         _ constMethod: UInt64, _ reader: inout ForeignReader<Memory>
     ) -> Method? {

@@ -334,6 +334,23 @@ public struct JVMReader<Memory: ForeignMemory> {
             line: bytecode.map { JVMMethods.line(of: $0, in: method) } ?? 0, kind: .interpreted)
     }
 
+    /// The method that an interpreter frame names.
+    ///
+    /// - Parameters:
+    ///   - method: The word of the frame that says which (fp − 24 on x86-64).
+    ///   - bytecodePointers: Lower halves of what may point to the bytecode, the likeliest first; what lies in the
+    ///     method is believed.
+    /// - Returns: nil where nothing, or not a method, lies there.
+    public mutating func interpretedFrame(method pointer: UInt64, bytecodePointers: [UInt32]) -> JVMFrame? {
+        reader.forget()
+        reader.pageBudget = Self.lookupPages
+        guard let method = methods.method(pointer, &reader) else { return nil }
+        let bytecode = bytecodePointers.compactMap { methods.bytecode(atLowerHalf: $0, in: method) }.first
+        return JVMFrame(
+            function: method.function, file: method.file,
+            line: bytecode.map { JVMMethods.line(of: $0, in: method) } ?? 0, kind: .interpreted)
+    }
+
     /// Decodes the scope that HotSpot describes for an address: PcDesc, then a chain of (sender, method, bytecode).
     private mutating func scopes(at address: UInt64, in blob: Blob) -> [JVMFrame]? {
         guard let scopes = layout.scopes, reader.uint32(blob.address &+ layout.compileID) == blob.compileID,

@@ -97,8 +97,9 @@ public struct RuntimeAdvice: Hashable, Sendable {
         if !has("--interpreted-frames-native-stack") { advice.flags.append("--interpreted-frames-native-stack") }
         advice.gain =
             advice.flags.isEmpty
-            ? "nothing is missing"
-            : "each function by its own name also where its frame could not be read in time; a file in /tmp that grows"
+            ? "functions that V8 has compiled into their callers are missing: V8 does not tell of them"
+            : "each function by its own name also where its frame could not be read in time; a file in /tmp that grows;"
+                + " functions compiled into their callers stay missing"
         return advice
     }
 

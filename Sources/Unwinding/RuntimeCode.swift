@@ -9,16 +9,22 @@ public struct RuntimeCode: Sendable {
         public var frameBytes: UInt32
         /// Before `start` plus this many bytes the frame is not built yet: the return address lies at the stack pointer.
         public var completeOffset: UInt32
+        /// HotSpot's interpreter: a frame pointer, but the caller's stack pointer is the word below what it points to,
+        /// since adapters move the stack between a compiled caller and an interpreted function.
+        public var isInterpreter: Bool
 
-        public init(start: UInt64, end: UInt64, frameBytes: UInt32, completeOffset: UInt32) {
+        public init(
+            start: UInt64, end: UInt64, frameBytes: UInt32, completeOffset: UInt32, isInterpreter: Bool = false
+        ) {
             self.start = start
             self.end = end
             self.frameBytes = frameBytes
             self.completeOffset = completeOffset
+            self.isInterpreter = isInterpreter
         }
     }
 
-    let ranges: [Range]
+    public let ranges: [Range]
 
     /// `ranges` by `start`, without overlaps; what is out of order or empty is left out.
     public init(_ ranges: [Range]) {
@@ -28,7 +34,8 @@ public struct RuntimeCode: Sendable {
         self.ranges = kept
     }
 
-    func range(holding address: UInt64) -> Range? {
+    /// The range that holds an address, by binary search.
+    public func range(holding address: UInt64) -> Range? {
         var low = 0
         var high = ranges.count
         while low < high {

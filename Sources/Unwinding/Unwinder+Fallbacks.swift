@@ -63,6 +63,13 @@ extension Unwinder {
         if !state.isReturnAddress, state.registers.programCounter - range.start < UInt64(range.completeOffset) {
             return (try stepLeaf(&state, copy, mappings, runtimeCode), ())
         }
+        if range.isInterpreter {
+            if let caller = try interpreterCaller(state, copy, mappings, runtimeCode) {
+                frames[frames.count &- 1].framePointer = state.registers.framePointer
+                return (followFramePointer(caller, &state, origin: .runtimeCode), ())
+            }
+            throw .broken(.noRule)
+        }
         if range.frameBytes == 0 {
             guard let caller = try framePointerCaller(state, copy, mappings, runtimeCode) else {
                 throw .broken(.noRule)
@@ -73,8 +80,10 @@ extension Unwinder {
         let frameAddress = stackPointer &+ UInt64(range.frameBytes)
         guard frameAddress > stackPointer else { throw .broken(.stackNotGrowing) }
         let target = try copy.word(at: frameAddress &- 8)
-        let framePointer = try copy.word(at: frameAddress &- 16)
-        keepOnlyFramePointer(&state, framePointer)
+        if range.frameBytes >= 16 {
+            let framePointer = try copy.word(at: frameAddress &- 16)
+            keepOnlyFramePointer(&state, framePointer)
+        }
         return (
             finish(
                 &state, programCounter: architecture == .aarch64 ? PointerAuthentication.strip(target) : target,
@@ -132,6 +141,24 @@ extension Unwinder {
             guard isCode(target &- 1, mappings, runtimeCode) else { return nil }
         }
         return Caller(programCounter: target, stackPointer: framePointer &+ 16, framePointer: next)
+    }
+
+    /// As `framePointerCaller`, with the stack pointer that the interpreter was entered with.
+    private func interpreterCaller(
+        _ state: borrowing StackState, _ copy: borrowing StackCopy, _ mappings: Span<CodeMapping>,
+        _ runtimeCode: borrowing RuntimeCode?
+    ) throws(StepFailure) -> Caller? {
+        guard var caller = try framePointerCaller(state, copy, mappings, runtimeCode),
+            // Only the outermost frame of all has none.
+            state.registers.framePointer != 0
+        else { return nil }
+        let framePointer = state.registers.framePointer
+        guard framePointer >= state.registers.stackPointer &+ 8 else { return nil }
+        let sender = try copy.word(at: framePointer &- 8)
+        // Arguments of the callee may lie between; they are few.
+        guard sender >= caller.stackPointer, sender - caller.stackPointer < 1 << 20 else { return nil }
+        caller.stackPointer = sender
+        return caller
     }
 
     mutating func followFramePointer(

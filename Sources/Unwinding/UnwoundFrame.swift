@@ -28,4 +28,6 @@ public struct UnwoundFrame: BitwiseCopyable, Hashable, Sendable {
     public var isSignal: Bool
     /// `address` is one byte before a return address.
     public var isReturnAddress: Bool
+    /// The frame pointer, where the frame is one of a runtime's interpreter; else 0.
+    public var framePointer: UInt64 = 0
 }

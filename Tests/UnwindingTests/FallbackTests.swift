@@ -112,6 +112,34 @@ import Testing
         #expect(unwinder.frames.map(\.address) == [0x9004, Scene.back - 1])
     }
 
+    @Test func `an interpreter's caller has its stack pointer below the frame pointer, and adapters have no frame`()
+        throws
+    {
+        let code = RuntimeCode([
+            .init(start: 0x9000, end: 0x9100, frameBytes: 8, completeOffset: 0x100),
+            .init(start: 0x9200, end: 0x9300, frameBytes: 0, completeOffset: 0, isInterpreter: true),
+            .init(start: 0x9400, end: 0x9500, frameBytes: 32, completeOffset: 0),
+        ])
+        // An adapter, called by the interpreter, called by a compiled method whose arguments lie in between.
+        var scene = Scene(
+            [],
+            stack: [
+                0x9280, 0, Scene.slot(7), Scene.slot(99), 0x9480, 77, 77, 0, 0, 0, Scene.back, 0, 0,
+            ])
+        scene.registers.programCounter = 0x9040
+        scene.registers.framePointer = Scene.slot(3)
+        var unwinder = try scene.unwinder()
+        #expect(scene.unwind(&unwinder, runtimeCode: code) == .whole)
+        #expect(unwinder.frames.map(\.address) == [0x9040, 0x927F, 0x947F, Scene.back - 1])
+        #expect(unwinder.frames.map(\.framePointer) == [0, Scene.slot(3), 0, 0])
+        #expect(unwinder.frames.map(\.stackPointer) == [0, 1, 7, 11].map { Scene.slot($0) })
+        // A stack pointer that lies within the frame, or far away, is none.
+        for wrong in [Scene.slot(4), 0, Scene.slot(1 << 20)] {
+            scene.stack[2] = wrong
+            #expect(scene.unwind(&unwinder, runtimeCode: code) == .broken(.noRule))
+        }
+    }
+
     @Test func `an entry point without description is an end`() throws {
         var scene = Scene([], stack: [Scene.code(0x400)])
         scene.assembler.entryPoint = FrameAssembler.text + 0x3F0

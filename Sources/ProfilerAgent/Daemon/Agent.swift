@@ -63,8 +63,6 @@ public final class Agent: Sendable {
                 symbolTable: { module in await resolver.symbolTable(of: module.identity) })
         } catch { throw .delivery(error) }
         let inspector = ProcessInspector(wantsCommandLine: names.needsCommandLine)
-        finisher = WindowFinisher(
-            resolver: resolver, inspector: inspector, names: names, hostLabels: host.labels, logger: logger)
         thread = SamplingThread(
             SamplingPlan(
                 options: SamplingOptions(
@@ -73,6 +71,9 @@ public final class Agent: Sendable {
                     canWakeAtEachSample: settings.stackCopyBytes > 0),
                 rule: WindowRule(length: Self.windowLength, isAligned: true),
                 windowMemoryBytes: settings.windowMemoryBytes, ledgerFile: delivery.ledger))
+        finisher = WindowFinisher(
+            resolver: resolver, inspector: inspector, names: names, hostLabels: host.labels,
+            runtimes: RuntimeNaming(codes: thread.runtimeCodes), logger: logger)
         self.delivery = delivery
         self.settings = Mutex(settings)
         self.version = version

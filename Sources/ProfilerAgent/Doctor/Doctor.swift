@@ -18,21 +18,12 @@ public enum Doctor {
         var containers: ContainerFindings
         var onlineCPUs: Int
         /// Running programs that compile or interpret code at run time.
-        var runtimes: [String]
+        var runtimes: [RuntimeFinding]
     }
 
     public static func examine() -> DoctorAnswer { answer(look()) }
 
     static func look() -> Findings {
-        var runtimes: Set<String> = []
-        for process in ProcFile.processes() {
-            if let name = ProcFile.executable(of: process)?.split(separator: "/").last.map(String.init),
-                ["python", "node", "java", "ruby", "php", "dotnet", "beam.smp", "luajit"].contains(
-                    where: name.hasPrefix)
-            {
-                runtimes.insert(name)
-            }
-        }
         let symbols: Result<Int, KernelSymbolsError>
         do throws(KernelSymbolsError) { symbols = .success(try KernelSymbols.read().count) } catch {
             symbols = .failure(error)
@@ -40,7 +31,7 @@ public enum Doctor {
         return Findings(
             kernelRelease: KernelRelease.current(), probe: .run(), rights: .effective(), isRoot: geteuid() == 0,
             kernelFunctions: symbols, hasTypeFormat: unsafe access("/sys/kernel/btf/vmlinux", R_OK) == 0,
-            containers: .look(), onlineCPUs: CPUList.online()?.count ?? 1, runtimes: runtimes.sorted())
+            containers: .look(), onlineCPUs: CPUList.online()?.count ?? 1, runtimes: RuntimeFinding.look())
     }
 
     static func answer(_ found: Findings) -> DoctorAnswer {
@@ -59,8 +50,8 @@ public enum Doctor {
                 "lost_counts", probe.lostCounts, "the kernel counts lost records beside each event",
                 without: "losses are known only when the ring has room again", since: "6.0"),
             kernelNames(found), typeFormat(found), found.containers.check(), symbols(), debugInformation(),
-            runtimes(found),
         ]
+        checks += RuntimeFinding.checks(found.runtimes)
         return DoctorAnswer(canSample: probe.wholeHost || probe.ownProcesses, checks: checks)
     }
 
@@ -213,17 +204,6 @@ public enum Doctor {
             name: "debug_information", state: .missing,
             detail: "source lines, inlined functions and separate debug files are not read by this version",
             remedy: "nothing on this host would change it; functions and modules are named all the same")
-    }
-
-    private static func runtimes(_ found: Findings) -> Check {
-        found.runtimes.isEmpty
-            ? Check(name: "runtimes", state: .ok, detail: "no interpreter or JIT compiler is seen to run")
-            : Check(
-                name: "runtimes", state: .limited,
-                detail:
-                    "\(found.runtimes.joined(separator: ", ")): frames of the runtime's own machine code have names,"
-                    + " functions of the interpreted language do not yet",
-                remedy: nil)
     }
 }
 

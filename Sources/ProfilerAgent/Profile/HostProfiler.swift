@@ -35,7 +35,7 @@ public final class HostProfiler: Sendable {
         let resolver = ModuleResolver(identities: identities, tables: tables)
         let finisher = WindowFinisher(
             resolver: resolver, inspector: ProcessInspector(wantsCommandLine: false), names: ServiceNames(),
-            hostLabels: [])
+            hostLabels: [], runtimes: RuntimeNaming(codes: thread.runtimeCodes))
         let answering = Task { await finisher.answer(thread.questions, from: thread) }
         let collecting = Task { await Self.collect(thread, finisher, resolver, host, service: target.service) }
 

@@ -1,3 +1,5 @@
+internal import LanguageRuntimes
+
 /// A file, or memory without one, that executable code was mapped from, as the kernel's records and /proc tell of it.
 struct MappedFile: Hashable, Sendable {
     /// As the process saw it; `[vdso]`, `[anon]` and the like for what is no file.
@@ -18,11 +20,11 @@ struct MappedFile: Hashable, Sendable {
     var isFile: Bool { path.hasPrefix("/") }
 
     /// The kernel's names of executable memory that no file stands behind: `//anon` in records, nothing in maps, and
-    /// the shared memory that some runtimes compile into.
+    /// the shared memory that some runtimes compile into. A jitdump is mapped executable, but there is no code in it.
     static func isAnonymous(path: String) -> Bool {
         path.isEmpty || path == "//anon" || path.hasPrefix("anon_inode:") || path.hasPrefix("[anon:")
             || path == "[heap]" || path.hasPrefix("[stack") || path.hasPrefix("/dev/zero")
-            || path.hasPrefix("/memfd:") || path.hasPrefix("/SYSV")
+            || path.hasPrefix("/memfd:") || path.hasPrefix("/SYSV") || JITDumpFile.isJITDump(path)
     }
 }
 

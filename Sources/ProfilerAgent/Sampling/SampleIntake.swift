@@ -33,6 +33,7 @@ struct SampleIntake: RecordHandler {
     /// nil where the kernel walks user stacks by frame pointers.
     private let unwinding: StackUnwinding?
     private let pythons: PythonStacks?
+    private var runtimes: RuntimeProcesses
     private var stack = SampledStack()
     private var clock: HostClock
     /// CLOCK_MONOTONIC nanoseconds.
@@ -47,8 +48,9 @@ struct SampleIntake: RecordHandler {
         filter: TargetFilter, ledgerFile: LedgerFile?, samplesPerSecond: Double, rule: WindowRule,
         window: WindowTable, questions: AsyncStream<SamplerQuestion>.Continuation,
         windows: AsyncStream<RawWindow>.Continuation, spareTables: SpareTables, unwinding: StackUnwinding? = nil,
-        pythons: PythonStacks? = nil
+        pythons: PythonStacks? = nil, runtimeCodes: RuntimeCodeBox = RuntimeCodeBox()
     ) {
+        runtimes = RuntimeProcesses(box: runtimeCodes)
         self.unwinding = unwinding
         self.pythons = pythons
         self.filter = filter
@@ -164,13 +166,15 @@ struct SampleIntake: RecordHandler {
         if let unwinding, !sample.user.registers.isEmpty {
             let space = table.entries[Int(slot)].space
             let kernelFrames = stack.frames.count
-            let isFollowed = unwinding.follow(sample.user, space: space, slot: slot, into: &stack)
+            let isFollowed = unwinding.follow(
+                sample.user, space: space, slot: slot, runtimes: runtimes, into: &stack)
             if isFollowed, let pythons, !pythons.isEmpty {
                 pythons.merge(
                     sample, native: unwinding.frames, kernelFrames: kernelFrames, into: &stack,
                     intern: { table.name($0) })
             }
             askForTables(unwinding)
+            askForRuntime(slot, time: sample.time)
             if !isFollowed {
                 let facts = DeferredSamples.Facts(
                     slot: slot, processName: processName, threadName: threadName, space: space, weight: sample.weight,
@@ -179,6 +183,7 @@ struct SampleIntake: RecordHandler {
             }
         } else {
             stack.addUserFrames(of: sample.callChain, space: table.entries[Int(slot)].space, slot: slot)
+            askForRuntime(slot, time: sample.time)
         }
         let isAdded = window.add(
             slot: slot, processName: processName, threadName: threadName, stack: stack, weight: sample.weight)
@@ -187,6 +192,7 @@ struct SampleIntake: RecordHandler {
 
     /// Takes unwind tables that have come, and follows the stacks that waited for them.
     mutating func takeUnwindTables() {
+        runtimes.takeAnswers()
         guard let unwinding, unwinding.takeTables() else { return }
         addWaiting(isLast: false)
         askForTables(unwinding)
@@ -212,6 +218,14 @@ struct SampleIntake: RecordHandler {
         return name.starts(with: "python".utf8) || name.starts(with: "libpython".utf8)
     }
 
+    /// Asks about the process of the stack at hand where that led through code that nobody knows.
+    private mutating func askForRuntime(_ slot: UInt32, time: UInt64) {
+        guard let address = stack.unknownRuntimeAddress else { return }
+        let entry = table.entries[Int(slot)]
+        guard runtimes.shouldAsk(slot: slot, serial: entry.serial, address: address, time: time) else { return }
+        questions.yield(.runtime(SampledProcess(entry), slot: slot))
+    }
+
     private func askForTables(_ unwinding: StackUnwinding) {
         while let file = unwinding.nextWanted() {
             questions.yield(
@@ -227,7 +241,7 @@ struct SampleIntake: RecordHandler {
     private mutating func addWaiting(isLast: Bool) {
         guard let unwinding, unwinding.isAnyWaiting else { return }
         var refused: UInt64 = 0
-        unwinding.tryAgain(isLast: isLast, stack: &stack) { facts, stack in
+        unwinding.tryAgain(isLast: isLast, runtimes: runtimes, stack: &stack) { facts, stack in
             let isAdded = window.add(
                 slot: facts.slot, processName: facts.processName, threadName: facts.threadName, stack: stack,
                 weight: facts.weight)
@@ -368,6 +382,7 @@ struct SampleIntake: RecordHandler {
             ledger: ledgerFile?.snapshot() ?? counts)
         if case .dropped = windows.yield(raw) { return false }
         window = spareTables.take() ?? WindowTable(maximumNodes: window.maximumNodes, maximumDepth: window.maximumDepth)
+        runtimes.forgetEnded(table)
         let filesBefore = table.files.files.count
         let namesBefore = table.names.names.count
         table.closeWindow()

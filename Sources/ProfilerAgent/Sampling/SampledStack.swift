@@ -19,12 +19,14 @@ enum StackEnd: Hashable, Sendable {
 ///
 /// `module` of a native frame is a mapped file's number and `address` an offset in it; kernel frames hold a raw
 /// address. Code that no file stands behind is a `jit` frame: its raw address, and in `line` the slot of the process
-/// whose address it is.
+/// whose address it is; see `RuntimeCodeAddress`.
 struct SampledStack {
     private(set) var frames: [Frame] = []
     /// For exchanging frames.
     private var own: [Frame] = []
     var end = StackEnd.whole
+    /// An address of code made at run time whose frame nobody told the size of.
+    private(set) var unknownRuntimeAddress: UInt64?
 
     init() { frames.reserveCapacity(2048) }
 
@@ -32,6 +34,7 @@ struct SampledStack {
     mutating func begin(kernelFramesOf chain: Span<UInt64>, isFull: Bool) {
         frames.removeAll(keepingCapacity: true)
         end = isFull ? .cut : .whole
+        unknownRuntimeAddress = nil
         var isKernel = false
         var isLeaf = true
         for index in chain.indices {
@@ -67,10 +70,30 @@ struct SampledStack {
     }
 
     /// Goes on with unwound frames, whose addresses stand within their calls already.
-    mutating func add(_ unwound: borrowing [UnwoundFrame], space: borrowing AddressSpace, slot: UInt32) {
+    ///
+    /// - Parameters:
+    ///   - registers: Of the sample.
+    ///   - stack: The copy from the stack pointer on.
+    mutating func add(
+        _ unwound: borrowing [UnwoundFrame], registers: UserRegisters, stack: RawSpan, space: borrowing AddressSpace,
+        slot: UInt32
+    ) {
         for index in unwound.indices {
             let frame = unwound[index]
-            append(frame.address, in: frame.mapping < 0 ? nil : space.ranges[Int(frame.mapping)], slot: slot)
+            if frame.framePointer != 0,
+                let method = Self.word(stack, frame.framePointer &- 24 &- registers.stackPointer)
+            {
+                // Slots of HotSpot's interpreter frames, x86-64 and AArch64: method and bytecode pointer.
+                frames.append(
+                    RuntimeCodeAddress.interpreterFrame(
+                        slot: slot, method: method,
+                        saved: Self.word(stack, frame.framePointer &- 64 &- registers.stackPointer) ?? 0,
+                        leaf: index == 0 ? registers[Self.bytecodeRegister] : nil))
+                continue
+            }
+            append(
+                frame.address, in: frame.mapping < 0 ? nil : space.ranges[Int(frame.mapping)], slot: slot,
+                isFrameKnown: frame.origin == .runtimeCode)
         }
     }
 
@@ -83,11 +106,22 @@ struct SampledStack {
         for place in 0..<count { frames.append(frame(place, own)) }
     }
 
-    private mutating func append(_ address: UInt64, in range: CodeMapping?, slot: UInt32) {
+    /// r13, x22.
+    private static let bytecodeRegister = UserArchitecture.current == .x86_64 ? 13 : 22
+
+    private static func word(_ stack: RawSpan, _ offset: UInt64) -> UInt64? {
+        guard stack.byteCount >= 8, offset <= UInt64(stack.byteCount - 8) else { return nil }
+        return unsafe stack.unsafeLoadUnaligned(fromByteOffset: Int(offset), as: UInt64.self)
+    }
+
+    private mutating func append(
+        _ address: UInt64, in range: CodeMapping?, slot: UInt32, isFrameKnown: Bool = false
+    ) {
         guard let range else {
             frames.append(Frame(kind: .native, address: address))
             return
         }
+        if range.file == MappedFileTable.anonymousFile, !isFrameKnown { unknownRuntimeAddress = address }
         frames.append(
             range.file == MappedFileTable.anonymousFile
                 ? Frame(kind: .jit, line: slot, address: address)

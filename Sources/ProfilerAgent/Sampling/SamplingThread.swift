@@ -29,6 +29,8 @@ final class SamplingThread: Sendable {
     let unwindTables = UnwindTableBox()
     /// Where interpreters that were found are.
     let pythons = PythonBox()
+    /// Where frames of code made at run time are described to this thread.
+    let runtimeCodes = RuntimeCodeBox()
 
     /// What the thread has found out, once it has ended.
     struct Outcome: Sendable {
@@ -106,7 +108,7 @@ final class SamplingThread: Sendable {
             filter: plan.filter, ledgerFile: plan.ledgerFile, samplesPerSecond: plan.options.samplesPerSecond,
             rule: plan.rule, window: WindowTable(maximumNodes: nodes, maximumDepth: plan.depth),
             questions: questionsIn, windows: windowsIn, spareTables: spareTables, unwinding: unwinding(),
-            pythons: plan.options.canWakeAtEachSample ? PythonStacks(box: pythons) : nil)
+            pythons: plan.options.canWakeAtEachSample ? PythonStacks(box: pythons) : nil, runtimeCodes: runtimeCodes)
         do throws(PerfEventError) {
             var sampler = try Sampler(plan.options)
             state.withLock { $0.waker = sampler.waker }

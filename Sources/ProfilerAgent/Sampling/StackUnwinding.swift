@@ -53,14 +53,20 @@ final class StackUnwinding {
 
     /// Follows a stack and adds its frames. False where it has to wait for a table; the stack then holds what there is.
     func follow(
-        _ user: borrowing UserState, space: borrowing AddressSpace, slot: UInt32, into stack: inout SampledStack
+        _ user: borrowing UserState, space: borrowing AddressSpace, slot: UInt32,
+        runtimes: borrowing RuntimeProcesses, into stack: inout SampledStack
     ) -> Bool {
         let registers = UserRegisters(perfRegisters: user.registers, architecture: architecture)
-        let outcome = unwinder.unwind(registers, stack: user.stack, mappings: space.ranges.span, runtimeCode: nil)
-        stack.add(unwinder.frames, space: space, slot: slot)
+        let outcome = unwinder.unwind(
+            registers, stack: user.stack, mappings: space.ranges.span, runtimeCode: runtimes.code(ofSlot: slot))
+        stack.add(unwinder.frames, registers: registers, stack: user.stack, space: space, slot: slot)
         touchFiles(space)
         switch outcome {
-        case .whole: return true
+        case .whole:
+            if let address = stack.unknownRuntimeAddress, runtimes.isSizeMissing(slot: slot, address: address) {
+                stack.end = .broken(.noRule)
+            }
+            return true
         case .cut, .tooDeep: stack.end = .cut
         case .broken(let reason): stack.end = .broken(reason)
         case .waiting(let file):
@@ -90,14 +96,18 @@ final class StackUnwinding {
     }
 
     /// Follows what waits once more; `done` gets each stack that needs to wait no longer. With `isLast` all are done.
-    func tryAgain(isLast: Bool, stack: inout SampledStack, done: (DeferredSamples.Facts, SampledStack) -> Void) {
+    func tryAgain(
+        isLast: Bool, runtimes: borrowing RuntimeProcesses, stack: inout SampledStack,
+        done: (DeferredSamples.Facts, SampledStack) -> Void
+    ) {
         if isLast {
             // What did not come is followed by other means, and asked for again by the next window's samples.
             for file in states.indices where states[file] == .asked { unwinder.set(.unreadable, forFile: UInt32(file)) }
         }
         deferred.tryAgain { facts, chain, user in
             stack.begin(kernelFramesOf: chain, isFull: facts.isChainFull)
-            let isDone = follow(user, space: facts.space, slot: facts.slot, into: &stack)
+            let isDone = follow(
+                user, space: facts.space, slot: facts.slot, runtimes: runtimes, into: &stack)
             if isDone || isLast { done(facts, stack) }
             return isDone || isLast
         }

@@ -8,6 +8,7 @@ internal import SymbolSources
 actor WindowFinisher {
     private let resolver: ModuleResolver
     private let inspector: ProcessInspector
+    private let runtimes: RuntimeNaming
     private var names: ServiceNames
     private var hostLabels: [Label]
     private var kernel: KernelSymbols?
@@ -17,8 +18,9 @@ actor WindowFinisher {
 
     init(
         resolver: ModuleResolver, inspector: ProcessInspector, names: ServiceNames, hostLabels: [Label],
-        logger: Logger? = nil
+        runtimes: RuntimeNaming = RuntimeNaming(), logger: Logger? = nil
     ) {
+        self.runtimes = runtimes
         self.logger = logger
         self.resolver = resolver
         self.inspector = inspector
@@ -56,9 +58,12 @@ actor WindowFinisher {
             modules[number] = await resolver.resolve(
                 raw.files.files[Int(number)], owner: raw.files.owners[Int(number)])
         }
+        let runtimeNames = await runtimes.names(of: raw)
         await inspector.endWindow()
         await resolver.endWindow()
-        return WindowNaming(modules: modules, services: services, kernel: kernel, hostLabels: hostLabels).name(raw)
+        return WindowNaming(
+            modules: modules, services: services, kernel: kernel, runtimes: runtimeNames, hostLabels: hostLabels
+        ).name(raw)
     }
 
     /// Modules of the kernel come and go, so the table is read again now and then.
@@ -83,15 +88,37 @@ actor WindowFinisher {
     /// window needs them.
     nonisolated func answer(_ questions: AsyncStream<SamplerQuestion>, from thread: SamplingThread) async {
         await readKernelSymbols()
+        // Reading a module may take seconds; a process that is asked about may be gone by then.
+        let (modules, modulesIn) = AsyncStream<SamplerQuestion>.makeStream(bufferingPolicy: .bufferingNewest(1024))
+        let (runtimes, runtimesIn) = AsyncStream<SamplerQuestion>.makeStream(bufferingPolicy: .bufferingNewest(256))
+        async let readsModules: Void = {
+            for await question in modules { await answer(question, thread) }
+        }()
+        async let readsRuntimes: Void = {
+            for await question in runtimes { await answer(question, thread) }
+        }()
         for await question in questions {
             switch question {
-            case .process(let process): await inspector.facts(of: process)
-            case .file(let file, let owner): await resolver.resolve(file, owner: owner)
-            case .python(let process): Self.lookForPython(process, thread.pythons)
-            case .unwindSections(let file, let owner, let number, let numbering):
-                let table = await resolver.unwindTable(of: file, owner: owner)
-                thread.unwindTables.put(UnwindTableBox.Answer(file: number, numbering: numbering, table: table))
+            case .process, .python: await answer(question, thread)
+            case .file, .unwindSections: modulesIn.yield(question)
+            case .runtime: runtimesIn.yield(question)
             }
+        }
+        modulesIn.finish()
+        runtimesIn.finish()
+        await readsModules
+        await readsRuntimes
+    }
+
+    private nonisolated func answer(_ question: SamplerQuestion, _ thread: SamplingThread) async {
+        switch question {
+        case .process(let process): await inspector.facts(of: process)
+        case .file(let file, let owner): await resolver.resolve(file, owner: owner)
+        case .python(let process): Self.lookForPython(process, thread.pythons)
+        case .unwindSections(let file, let owner, let number, let numbering):
+            let table = await resolver.unwindTable(of: file, owner: owner)
+            thread.unwindTables.put(UnwindTableBox.Answer(file: number, numbering: numbering, table: table))
+        case .runtime(let process, let slot): await self.runtimes.look(at: process, slot: slot)
         }
     }
 }

@@ -16,6 +16,8 @@ struct WindowNaming {
     /// By slot of the window's processes.
     var services: [UInt32: ServiceNames.Answer]
     var kernel: KernelSymbols?
+    /// Functions in code made at run time.
+    var runtimes: RuntimeNaming.Names = [:]
     /// Of the host, from the configuration: on every series.
     var hostLabels: [Label]
 
@@ -28,15 +30,35 @@ struct WindowNaming {
         var moduleNumbers: [UInt32: UInt32] = [:]
         var frameMap: [UInt32] = []
         frameMap.reserveCapacity(source.frames.count)
-        for frame in source.frames {
-            frameMap.append(stacks.intern(named(frame, raw, &stacks, &moduleNumbers)))
+        // Where a frame stands for several: those below the last one, outermost first.
+        var callers: [UInt32: [UInt32]] = [:]
+        for (index, frame) in source.frames.enumerated() {
+            if let place = RuntimeCodeAddress(frame), let chain = runtimes[place], let last = chain.last {
+                let inner = stacks.intern(Self.frame(last, &stacks))
+                if chain.count > 1 {
+                    callers[UInt32(index)] = chain.dropLast().map { stacks.intern(Self.frame($0, &stacks)) }
+                }
+                frameMap.append(inner)
+            } else {
+                frameMap.append(stacks.intern(named(frame, raw, &stacks, &moduleNumbers)))
+            }
         }
         var nodeMap: [UInt32] = [StackTable.root]
         nodeMap.reserveCapacity(source.nodes.count)
         for node in source.nodes.dropFirst() {
-            nodeMap.append(stacks.intern(parent: nodeMap[Int(node.parent)], frame: frameMap[Int(node.frame)]))
+            var parent = nodeMap[Int(node.parent)]
+            if !callers.isEmpty, let outer = callers[node.frame] {
+                for frame in outer { parent = stacks.intern(parent: parent, frame: frame) }
+            }
+            nodeMap.append(stacks.intern(parent: parent, frame: frameMap[Int(node.frame)]))
         }
         return (stacks, series(raw, nodeMap))
+    }
+
+    private static func frame(_ name: RuntimeCodeName, _ stacks: inout StackTable) -> Frame {
+        Frame(
+            kind: name.kind, name: stacks.intern(name.function),
+            file: name.file.isEmpty ? Frame.none : stacks.intern(name.file), line: name.file.isEmpty ? 0 : name.line)
     }
 
     private func named(
@@ -67,6 +89,7 @@ struct WindowNaming {
                 address: resolved.loadSegments.address(ofFileOffset: frame.address) ?? frame.address)
         case .marker: return Frame(kind: .marker, name: stacks.intern(StackMarker(code: frame.address).text))
         case .jit:
+            if RuntimeCodeAddress(frame)?.bytecodePointers != nil { return Self.frame(.interpreter, &stacks) }
             // Nobody has named it.
             let module = Module(identity: .name, name: MappedFile.anonymous.path)
             return Frame(kind: .native, module: stacks.intern(module), address: frame.address)

@@ -1,0 +1,110 @@
+internal import Profiles
+
+/// Names code that processes made at run time, by what their runtimes tell: perf maps, jitdumps, HotSpot's own tables.
+///
+/// A process is read soon after its first sample in such code, again when the sampling thread asks, and at the end of
+/// each window that has such samples. What is remembered is bounded in processes and in bytes.
+actor RuntimeNaming {
+    struct Limits: Sendable {
+        var processes = 64
+        /// Of all names and code tables together.
+        var memoryBytes = 48 << 20
+        /// Nanoseconds after which what nobody asked for is forgotten.
+        var unusedTime: UInt64 = 60_000_000_000
+        /// Nanoseconds that may be spent on the names of one process's window; then what is there must do.
+        var namingTime: UInt64 = 500_000_000
+    }
+
+    /// By process and place: functions, outermost first.
+    typealias Names = [RuntimeCodeAddress: [RuntimeCodeName]]
+
+    private var known: [UInt64: RuntimeReaders] = [:]
+    private let codes: RuntimeCodeBox?
+    private let limits: Limits
+
+    /// - Parameter codes: Where the frames of a JVM's code are laid for the sampling thread.
+    init(codes: RuntimeCodeBox? = nil, limits: Limits = Limits()) {
+        self.codes = codes
+        self.limits = limits
+    }
+
+    /// How many processes are remembered, and what they take.
+    var statistics: (processes: Int, memoryBytes: Int) {
+        (known.count, known.values.reduce(0) { $0 + $1.memoryBytes })
+    }
+
+    /// Reads what is new in a process.
+    func look(at process: SampledProcess, slot: UInt32) {
+        guard process.process > 0, !process.isKernelThread else { return }
+        _ = refreshed(process, slot, at: HostClock.monotonicNow)
+    }
+
+    /// Names what can be named of a window.
+    func names(of raw: RawWindow) -> Names {
+        var places: [UInt32: Set<RuntimeCodeAddress>] = [:]
+        for frame in raw.table.stacks.frames {
+            guard let place = RuntimeCodeAddress(frame) else { continue }
+            places[place.slot, default: []].insert(place)
+        }
+        var names: Names = [:]
+        if !places.isEmpty {
+            let time = HostClock.now().monotonic(raw.range.end)
+            for (slot, wanted) in places {
+                guard let process = raw.processes[slot], process.process > 0 else { continue }
+                name(wanted, of: process, slot, until: time, into: &names)
+            }
+        }
+        forgetUnused()
+        return names
+    }
+
+    private func name(
+        _ places: Set<RuntimeCodeAddress>, of process: SampledProcess, _ slot: UInt32, until time: UInt64,
+        into names: inout Names
+    ) {
+        let now = HostClock.monotonicNow
+        let readers = refreshed(process, slot, at: now)
+        var isInHurry = readers.isGone
+        var count = 0
+        for place in places {
+            if count % 64 == 63, HostClock.monotonicNow &- now > limits.namingTime { isInHurry = true }
+            count += 1
+            let chain = readers.names(place, time: time, now: now, isInHurry: isInHurry)
+            if !chain.isEmpty { names[place] = chain }
+        }
+    }
+
+    private func refreshed(_ process: SampledProcess, _ slot: UInt32, at now: UInt64) -> RuntimeReaders {
+        let readers: RuntimeReaders
+        if let seen = known[process.serial] {
+            readers = seen
+        } else {
+            readers = RuntimeReaders(process)
+            if known.count >= limits.processes { forgetOldest(until: { $0 < limits.processes && $1 >= 0 }) }
+            known[process.serial] = readers
+        }
+        readers.lastUsed = now
+        if let (code, bounds) = readers.refresh(at: now) {
+            codes?.put(RuntimeCodeBox.Answer(slot: slot, serial: process.serial, code: code, bounds: bounds))
+        }
+        return readers
+    }
+
+    private func forgetUnused() {
+        let now = HostClock.monotonicNow
+        let patience = limits.unusedTime
+        known = known.filter { now &- min($0.value.lastUsed, now) <= ($0.value.isGone ? patience / 4 : patience) }
+        forgetOldest { processes, bytes in bytes <= limits.memoryBytes }
+    }
+
+    /// Forgets those not used in the longest time until few enough, taking little enough, are left.
+    private func forgetOldest(until isEnough: (_ processes: Int, _ bytes: Int) -> Bool) {
+        var bytes = known.values.reduce(0) { $0 + $1.memoryBytes }
+        guard !isEnough(known.count, bytes) else { return }
+        for readers in known.values.sorted(by: { $0.lastUsed < $1.lastUsed }) {
+            bytes -= readers.memoryBytes
+            known[readers.process.serial] = nil
+            if isEnough(known.count, bytes) { return }
+        }
+    }
+}
