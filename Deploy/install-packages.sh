@@ -7,10 +7,10 @@ set -eu
 # libyaml for the settings; libdw (elfutils) for DWARF; xz and zlib for compressed parts of object files.
 build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev libyaml-dev libmd-dev libdw-dev liblzma-dev
     zlib1g-dev"
-# What tests compare with or look through: another profiler, an XML parser, a browser, a C compiler, Python, systemd's
-# checker of units, groff for man pages.
-test="linux-perf libxml2-utils chromium gcc binutils python3 systemd groff
-    g++ elfutils dwz llvm libc6-dbg"
+# What tests compare with or look through: another profiler, a debugger, an XML parser, a browser, compilers and tools of
+# object files, systemd's checker of units, groff for man pages; and programs that are profiled as they are shipped.
+test="linux-perf gdb libxml2-utils chromium gcc g++ binutils elfutils dwz llvm libc6-dbg systemd groff
+    python3 nodejs openjdk-17-jdk-headless xz-utils sqlite3 git perl openssl"
 
 case "${1:-build}" in
 build) wanted="$build" ;;
