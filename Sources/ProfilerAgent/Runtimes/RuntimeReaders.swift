@@ -31,6 +31,9 @@ final class RuntimeReaders {
     private var dumpAttempts = Attempts()
     private var jvm: JVMReader<ProcessMemory>?
     private var jvmAttempts = Attempts()
+    /// A code cache is read all over each time: it must not take more than a tenth of a CPU.
+    private var nextJVMRefresh: UInt64 = 0
+    private static let refreshShare: UInt64 = 10
 
     /// Of one map or dump.
     private static let limits: RuntimeCodeNames.Limits = {
@@ -109,7 +112,8 @@ final class RuntimeReaders {
     }
 
     private func refreshJVM(at now: UInt64) -> (code: RuntimeCode, bounds: Range<UInt64>)? {
-        guard jvmAttempts.isDue(at: now) else { return nil }
+        guard jvmAttempts.isDue(at: now), now >= nextJVMRefresh else { return nil }
+        defer { nextJVMRefresh = now &+ Self.refreshShare &* (HostClock.monotonicNow &- now) }
         do throws(JVMError) {
             if jvm == nil { jvm = try JVMReader(process: process.process) }
             let before = jvm?.ranges.count
