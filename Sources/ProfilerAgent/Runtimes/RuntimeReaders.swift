@@ -35,6 +35,10 @@ final class RuntimeReaders {
     private var nextJVMRefresh: UInt64 = 0
     private static let refreshShare: UInt64 = 10
 
+    /// Of places in a JVM's code: what was found while the process lived and the code lay there, and when.
+    private var early: [RuntimeCodeAddress: (names: [RuntimeCodeName], time: UInt64)] = [:]
+    private static let mostEarly = 16_384
+
     /// Of one map or dump.
     private static let limits: RuntimeCodeNames.Limits = {
         var limits = RuntimeCodeNames.Limits()
@@ -137,6 +141,22 @@ final class RuntimeReaders {
             isInterpreter: range.kind == .interpreter)
     }
 
+    /// Keeps the functions at places of a JVM's code as it is now.
+    func nameEarly(_ places: [RuntimeCodeAddress], at now: UInt64) {
+        guard !isGone, jvm != nil else { return }
+        for place in places where early.count < Self.mostEarly {
+            let isInJVM = place.bytecodePointers != nil || jvm?.names.match(place.address, at: now) != nil
+            guard isInJVM else { continue }
+            let found = names(place, time: now, now: now, isInHurry: false)
+            if found != [.interpreter] { early[place] = (found, now) }
+        }
+    }
+
+    /// A window that ended at `time` has been named.
+    func forgetEarly(until time: UInt64) {
+        if !early.isEmpty { early = early.filter { $0.value.time > time } }
+    }
+
     /// The functions at a place, outermost first; empty where nobody knows.
     ///
     /// - Parameters:
@@ -144,6 +164,7 @@ final class RuntimeReaders {
     ///   - now: When `refresh` was last called; code that was first seen then may have run before.
     ///   - isInHurry: Nothing may be read of the process any more.
     func names(_ place: RuntimeCodeAddress, time: UInt64, now: UInt64, isInHurry: Bool) -> [RuntimeCodeName] {
+        if let known = early[place] { return known.names }
         if let pointers = place.bytecodePointers {
             let frame =
                 isInHurry ? nil : jvm?.interpretedFrame(method: place.address, bytecodePointers: pointers)
