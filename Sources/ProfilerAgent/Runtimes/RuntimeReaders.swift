@@ -117,7 +117,9 @@ final class RuntimeReaders {
 
     private func refreshJVM(at now: UInt64) -> (code: RuntimeCode, bounds: Range<UInt64>)? {
         guard jvmAttempts.isDue(at: now), now >= nextJVMRefresh else { return nil }
-        defer { nextJVMRefresh = now &+ Self.refreshShare &* (HostClock.monotonicNow &- now) }
+        // The first reading finds everything new and says little of those that follow.
+        let isFirst = jvm == nil
+        defer { if !isFirst { nextJVMRefresh = now &+ Self.refreshShare &* (HostClock.monotonicNow &- now) } }
         do throws(JVMError) {
             if jvm == nil { jvm = try JVMReader(process: process.process) }
             let before = jvm?.ranges.count
