@@ -25,10 +25,13 @@ private final class MappedProgram: @unchecked Sendable {
         try? FileManager.default.removeItem(atPath: mapPath)
     }
 
+    /// Until it is gone, or dead and not waited for.
     func end() {
-        guard process.isRunning else { return }
-        process.terminate()
-        process.waitUntilExit()
+        kill(identifier, SIGKILL)
+        for _ in 0..<1000 {
+            guard let status = ProcessStatus.read(identifier), status.state != UInt8(ascii: "Z") else { return }
+            usleep(1000)
+        }
     }
 
     func write(_ text: String) throws {

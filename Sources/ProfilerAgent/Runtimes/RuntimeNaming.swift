@@ -33,10 +33,11 @@ actor RuntimeNaming {
         (known.count, known.values.reduce(0) { $0 + $1.memoryBytes })
     }
 
-    /// Reads what is new in a process.
-    func look(at process: SampledProcess, slot: UInt32) {
+    /// Reads what is new in a process, and what lies at `places` of it, which have just been sampled.
+    func look(at process: SampledProcess, slot: UInt32, places: [RuntimeCodeAddress] = []) {
         guard process.process > 0, !process.isKernelThread else { return }
-        _ = refreshed(process, slot, at: HostClock.monotonicNow)
+        let now = HostClock.monotonicNow
+        refreshed(process, slot, at: now).nameEarly(places, at: now)
     }
 
     /// Names what can be named of a window.
@@ -72,6 +73,7 @@ actor RuntimeNaming {
             let chain = readers.names(place, time: time, now: now, isInHurry: isInHurry)
             if !chain.isEmpty { names[place] = chain }
         }
+        readers.forgetEarly(until: time)
     }
 
     private func refreshed(_ process: SampledProcess, _ slot: UInt32, at now: UInt64) -> RuntimeReaders {

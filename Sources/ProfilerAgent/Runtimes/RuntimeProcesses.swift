@@ -35,6 +35,8 @@ struct RuntimeProcesses {
 
     func code(ofSlot slot: UInt32) -> RuntimeCode? { known.isEmpty ? nil : known[slot]?.code }
 
+    func hasCode(ofSlot slot: UInt32) -> Bool { !known.isEmpty && known[slot]?.code != nil }
+
     /// Whether frame pointers say nothing about a frame at `address`: it is code of a JVM whose frames are known by
     /// their sizes, but this one not yet. Compiled Java leaves the frame pointer to others, so that callers are skipped.
     func isSizeMissing(slot: UInt32, address: UInt64) -> Bool {

@@ -31,6 +31,13 @@ final class RuntimeReaders {
     private var dumpAttempts = Attempts()
     private var jvm: JVMReader<ProcessMemory>?
     private var jvmAttempts = Attempts()
+    /// A code cache is read all over each time: it must not take more than a tenth of a CPU.
+    private var nextJVMRefresh: UInt64 = 0
+    private static let refreshShare: UInt64 = 10
+
+    /// Of places in a JVM's code: what was found while the process lived and the code lay there, and when.
+    private var early: [RuntimeCodeAddress: (names: [RuntimeCodeName], time: UInt64)] = [:]
+    private static let mostEarly = 16_384
 
     /// Of one map or dump.
     private static let limits: RuntimeCodeNames.Limits = {
@@ -109,7 +116,10 @@ final class RuntimeReaders {
     }
 
     private func refreshJVM(at now: UInt64) -> (code: RuntimeCode, bounds: Range<UInt64>)? {
-        guard jvmAttempts.isDue(at: now) else { return nil }
+        guard jvmAttempts.isDue(at: now), now >= nextJVMRefresh else { return nil }
+        // The first reading finds everything new and says little of those that follow.
+        let isFirst = jvm == nil
+        defer { if !isFirst { nextJVMRefresh = now &+ Self.refreshShare &* (HostClock.monotonicNow &- now) } }
         do throws(JVMError) {
             if jvm == nil { jvm = try JVMReader(process: process.process) }
             let before = jvm?.ranges.count
@@ -133,6 +143,22 @@ final class RuntimeReaders {
             isInterpreter: range.kind == .interpreter)
     }
 
+    /// Keeps the functions at places of a JVM's code as it is now.
+    func nameEarly(_ places: [RuntimeCodeAddress], at now: UInt64) {
+        guard !isGone, jvm != nil else { return }
+        for place in places where early.count < Self.mostEarly {
+            let isInJVM = place.bytecodePointers != nil || jvm?.names.match(place.address, at: now) != nil
+            guard isInJVM else { continue }
+            let found = names(place, time: now, now: now, isInHurry: false)
+            if found != [.interpreter] { early[place] = (found, now) }
+        }
+    }
+
+    /// A window that ended at `time` has been named.
+    func forgetEarly(until time: UInt64) {
+        if !early.isEmpty { early = early.filter { $0.value.time > time } }
+    }
+
     /// The functions at a place, outermost first; empty where nobody knows.
     ///
     /// - Parameters:
@@ -140,6 +166,7 @@ final class RuntimeReaders {
     ///   - now: When `refresh` was last called; code that was first seen then may have run before.
     ///   - isInHurry: Nothing may be read of the process any more.
     func names(_ place: RuntimeCodeAddress, time: UInt64, now: UInt64, isInHurry: Bool) -> [RuntimeCodeName] {
+        if let known = early[place] { return known.names }
         if let pointers = place.bytecodePointers {
             let frame =
                 isInHurry ? nil : jvm?.interpretedFrame(method: place.address, bytecodePointers: pointers)

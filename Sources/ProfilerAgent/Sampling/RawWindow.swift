@@ -48,6 +48,7 @@ enum SamplerQuestion: Sendable {
     case python(SampledProcess)
     /// A file whose sections for unwinding are wanted, with its number and the numbering that it is of.
     case unwindSections(MappedFile, MappedFileOwner, number: UInt32, numbering: UInt64)
-    /// A process with code made at run time, and its slot: its names, and how large its frames are.
-    case runtime(SampledProcess, slot: UInt32)
+    /// A process with code made at run time, and its slot: how large its frames are, and what lies at places of it that
+    /// the open window has met for the first time.
+    case runtime(SampledProcess, slot: UInt32, places: [RuntimeCodeAddress])
 }

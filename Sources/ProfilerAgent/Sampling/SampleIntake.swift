@@ -34,6 +34,8 @@ struct SampleIntake: RecordHandler {
     private let unwinding: StackUnwinding?
     private let pythons: PythonStacks?
     private var runtimes: RuntimeProcesses
+    /// Frames of the open window that have been looked at for places in run-time code.
+    private var framesSeen = 0
     private var stack = SampledStack()
     private var clock: HostClock
     /// CLOCK_MONOTONIC nanoseconds.
@@ -193,6 +195,7 @@ struct SampleIntake: RecordHandler {
     /// Takes unwind tables that have come, and follows the stacks that waited for them.
     mutating func takeUnwindTables() {
         runtimes.takeAnswers()
+        askForPlaces()
         guard let unwinding, unwinding.takeTables() else { return }
         addWaiting(isLast: false)
         askForTables(unwinding)
@@ -223,7 +226,22 @@ struct SampleIntake: RecordHandler {
         guard let address = stack.unknownRuntimeAddress else { return }
         let entry = table.entries[Int(slot)]
         guard runtimes.shouldAsk(slot: slot, serial: entry.serial, address: address, time: time) else { return }
-        questions.yield(.runtime(SampledProcess(entry), slot: slot))
+        questions.yield(.runtime(SampledProcess(entry), slot: slot, places: []))
+    }
+
+    /// Asks what lies at places in a JVM's code that are new in this window: code and process may be gone at its end.
+    private mutating func askForPlaces() {
+        let frames = window.stacks.frames
+        guard framesSeen < frames.count else { return }
+        var places: [UInt32: [RuntimeCodeAddress]] = [:]
+        for frame in frames[framesSeen...] {
+            guard let place = RuntimeCodeAddress(frame), runtimes.hasCode(ofSlot: place.slot) else { continue }
+            places[place.slot, default: []].append(place)
+        }
+        framesSeen = frames.count
+        for (slot, places) in places {
+            questions.yield(.runtime(SampledProcess(table.entries[Int(slot)]), slot: slot, places: places))
+        }
     }
 
     private func askForTables(_ unwinding: StackUnwinding) {
@@ -383,6 +401,7 @@ struct SampleIntake: RecordHandler {
         if case .dropped = windows.yield(raw) { return false }
         window = spareTables.take() ?? WindowTable(maximumNodes: window.maximumNodes, maximumDepth: window.maximumDepth)
         runtimes.forgetEnded(table)
+        framesSeen = 0
         let filesBefore = table.files.files.count
         let namesBefore = table.names.names.count
         table.closeWindow()

@@ -118,7 +118,8 @@ actor WindowFinisher {
         case .unwindSections(let file, let owner, let number, let numbering):
             let table = await resolver.unwindTable(of: file, owner: owner)
             thread.unwindTables.put(UnwindTableBox.Answer(file: number, numbering: numbering, table: table))
-        case .runtime(let process, let slot): await self.runtimes.look(at: process, slot: slot)
+        case .runtime(let process, let slot, let places):
+            await self.runtimes.look(at: process, slot: slot, places: places)
         }
     }
 }
