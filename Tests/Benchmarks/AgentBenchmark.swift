@@ -22,7 +22,7 @@ func agentBenchmark(_ report: inout Report) throws {
                 "run", "--aggregator", "127.0.0.1:1", "--spool", folder.path("spool"), "--host", "bench", "--rate",
                 "\(rate)",
             ],
-            length)
+            length, spool: folder.path("spool"))
         guard let ours else {
             report.absent("perf-agent at \(rate) Hz", because: "it ended by itself; `perf-agent doctor` says why")
             continue
@@ -32,24 +32,36 @@ func agentBenchmark(_ report: inout Report) throws {
             "agent at \(rate) Hz on \(cores) busy cores: CPU", text(ours.main.cores * 100, "% of a core"),
             ofLimit(ours.main.cores * 100, limit * 100, "%"))
         report.line(
-            "agent at \(rate) Hz: resident", text(ours.main.residentMiB, "MiB"),
-            ofLimit(ours.main.residentMiB, 60, "MiB"))
-        report.line(
             "its helper at \(rate) Hz", text(ours.helper.cores * 100, "% of a core"),
             text(ours.helper.residentMiB, "MiB resident"))
-        report.line("agent with helper, start and end included", text(ours.totalSeconds, "s CPU"))
-        let record = ["record", "-q", "-a", "-g", "-e", "cpu-clock", "-F", "\(rate)", "-o", folder.path("perf.data")]
-        guard FileManager.default.isExecutableFile(atPath: "/usr/bin/perf"),
-            let theirs = try usage(of: "/usr/bin/perf", record, length)
-        else {
-            report.absent("perf record -a -g -F \(rate)", because: "perf is not there or may not sample")
-            continue
-        }
         report.line(
-            "perf record -a -g -F \(rate): CPU", text(theirs.main.cores * 100, "% of a core"),
-            "\(text(theirs.main.cores / max(ours.main.cores, 1e-6), "")) times ours; "
-                + "\(text(theirs.totalSeconds, "s")) with start and end; "
-                + "\(text(theirs.main.residentMiB, "MiB")) resident")
+            "agent at \(rate) Hz: resident", text(ours.main.residentMiB, "MiB"),
+            "\(text(ours.main.anonymousMiB, "MiB")) its own memory, \(text(ours.main.sharedMiB, "MiB")) rings and "
+                + "unwind tables, \(text(ours.main.fileMiB, "MiB")) program; limit \(text(40, "MiB"))")
+        let mine = (ours.main.cores + ours.helper.cores) / max(ours.samplesPerSecond, 1e-6)
+        report.line(
+            "agent with helper at \(rate) Hz: CPU a sample", text(mine * 1e6, "µs"),
+            "\(text(ours.totalSeconds, "s")) in all with start and end; \(text(ours.samplesPerSecond, "samples/s")), "
+                + (ours.dropped.isEmpty
+                    ? "nothing dropped"
+                    : "dropped: " + ours.dropped.map { "\($0.value) \($0.key)" }.sorted().joined(separator: ", ")))
+        for (name, options) in [("-g", ["-g"]), ("--call-graph dwarf,16384", ["--call-graph", "dwarf,16384"])] {
+            let path = folder.path("perf.data")
+            let record = PerfRecording.always + ["-a", "-F", "\(rate)", "-o", path] + options
+            guard PerfRecording.isThere, let theirs = try usage(of: PerfRecording.program, record, length),
+                let script = try PerfRecording(path: path, in: folder).script(["-F", "time"], limit: 100)
+            else {
+                report.absent("perf record -a \(name) -F \(rate)", because: "perf is not there or may not sample")
+                continue
+            }
+            let cost = theirs.main.cores / max(Double(script.sampleCount) / theirs.wallSeconds, 1e-6)
+            report.line(
+                "perf record -a \(name) -F \(rate): CPU", text(theirs.main.cores * 100, "% of a core"),
+                "\(text(theirs.main.cores / max(ours.main.cores, 1e-6), "")) times ours; "
+                    + "\(text(cost * 1e6, "µs a sample")), nothing unwound or named; "
+                    + "\(text(theirs.totalSeconds, "s")) with start and end; "
+                    + "\(text(theirs.main.residentMiB, "MiB")) resident")
+        }
     }
 }
 
@@ -57,19 +69,53 @@ private struct Usage {
     struct Part {
         var cores = 0.0
         var residentMiB = 0.0
+        var anonymousMiB = 0.0
+        var sharedMiB = 0.0
+        var fileMiB = 0.0
     }
     /// From a second after the start to the end.
     var main = Part()
     /// Its children, added up.
     var helper = Part()
     var totalSeconds = 0.0
+    /// From the start to the end.
+    var wallSeconds = 0.0
+    /// As the agent itself says; 0 for others.
+    var samplesPerSecond = 0.0
+    /// By reason.
+    var dropped: [String: Int] = [:]
+}
+
+/// What a running agent says of itself.
+private struct AgentStatus: Decodable {
+    struct Samples: Decodable {
+        var taken: Int
+        var dropped: [String: Int]
+    }
+    var samples: Samples
+
+    init?(_ program: String, spool: String?) throws {
+        guard let spool else { return nil }
+        let folder = try TemporaryFolder()
+        let path = folder.path("status.json")
+        try Command(program, ["status", "--spool", spool, "--json"], output: path).wait()
+        guard let data = FileManager.default.contents(atPath: path),
+            let status = try? JSONDecoder().decode(Self.self, from: data)
+        else { return nil }
+        self = status
+    }
 }
 
 /// nil where the program ends before it is told to.
-private func usage(of program: String, _ arguments: [String], _ length: Double) throws -> Usage? {
+private func usage(
+    of program: String, _ arguments: [String], _ length: Double, spool: String? = nil
+) throws -> Usage? {
     var usage = Usage()
+    let launch = seconds(of: CLOCK_MONOTONIC)
     let command = try Command(program, arguments)
-    usleep(1_000_000)
+    // The first seconds go to reading /proc and making tables of what runs: `totalSeconds` holds them.
+    usleep(spool == nil ? 1_000_000 : 3_000_000)
+    let firstStatus = try AgentStatus(program, spool: spool)
     let start = seconds(of: CLOCK_MONOTONIC)
     let children = ProcessFigures.children(of: command.pid)
     let first = ProcessFigures(command.pid)
@@ -80,7 +126,15 @@ private func usage(of program: String, _ arguments: [String], _ length: Double) 
         command.end(SIGKILL)
         return nil
     }
-    usage.main = .init(cores: (last.cpuSeconds - first.cpuSeconds) / span, residentMiB: last.residentMiB)
+    if let firstStatus, let lastStatus = try AgentStatus(program, spool: spool) {
+        usage.samplesPerSecond = Double(lastStatus.samples.taken - firstStatus.samples.taken) / span
+        // In the time that is measured, as the samples are.
+        usage.dropped = lastStatus.samples.dropped.merging(firstStatus.samples.dropped) { $0 - $1 }
+            .filter { $0.value > 0 && lastStatus.samples.dropped[$0.key] != nil }
+    }
+    usage.main = .init(
+        cores: (last.cpuSeconds - first.cpuSeconds) / span, residentMiB: last.residentMiB,
+        anonymousMiB: last.anonymousMiB, sharedMiB: last.sharedMiB, fileMiB: last.fileMiB)
     for child in ProcessFigures.children(of: command.pid) {
         guard let last = ProcessFigures(child) else { continue }
         let first = children.firstIndex(of: child).flatMap { firstOfChildren[$0] }?.cpuSeconds ?? 0
@@ -88,6 +142,7 @@ private func usage(of program: String, _ arguments: [String], _ length: Double) 
         usage.helper.residentMiB += last.residentMiB
     }
     usage.totalSeconds = command.end(SIGINT)
+    usage.wallSeconds = seconds(of: CLOCK_MONOTONIC) - launch
     return usage
 }
 
@@ -95,6 +150,9 @@ private func usage(of program: String, _ arguments: [String], _ length: Double) 
 private struct ProcessFigures {
     var cpuSeconds = 0.0
     var residentMiB = 0.0
+    var anonymousMiB = 0.0
+    var sharedMiB = 0.0
+    var fileMiB = 0.0
 
     init?(_ pid: Int32) {
         // The process's own CPU clock: in nanoseconds, threads that have ended included.
@@ -103,9 +161,16 @@ private struct ProcessFigures {
             return nil
         }
         cpuSeconds = seconds(of: clock)
-        for line in status.split(separator: "\n") where line.hasPrefix("VmRSS:") {
-            residentMiB =
-                (line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Double($0) } ?? 0) / 1024
+        for line in status.split(separator: "\n") {
+            let words = line.split(whereSeparator: \.isWhitespace)
+            guard words.count > 1, let kibibytes = Double(words[1]) else { continue }
+            switch words[0] {
+            case "VmRSS:": residentMiB = kibibytes / 1024
+            case "RssAnon:": anonymousMiB = kibibytes / 1024
+            case "RssShmem:": sharedMiB = kibibytes / 1024
+            case "RssFile:": fileMiB = kibibytes / 1024
+            default: break
+            }
         }
     }
 

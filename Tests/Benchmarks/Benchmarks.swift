@@ -9,18 +9,22 @@ import ProfilerAgent
 
 /// The parts whose cost is told, in the order of a sample's way.
 enum Subject: String, CaseIterable {
-    case decode, attribute, batch, compile, ingest, query, flamegraph, agent
+    case decode, unwind, copysize, attribute, symbols, batch, compile, ingest, query, flamegraph, agent, programs
 
     func run(_ report: inout Report) async throws {
         switch self {
         case .decode: try decodeBenchmark(&report)
+        case .unwind: try unwindBenchmark(&report)
+        case .copysize: try copySizeBenchmark(&report)
         case .attribute: try await attributeBenchmark(&report)
+        case .symbols: try symbolsBenchmark(&report)
         case .batch: try batchBenchmark(&report)
         case .compile: try await compileBenchmark(&report)
         case .ingest: try await ingestBenchmark(&report)
         case .query: try queryBenchmark(&report)
         case .flamegraph: try flameGraphBenchmark(&report)
         case .agent: try agentBenchmark(&report)
+        case .programs: try programsBenchmark(&report)
         }
     }
 }
@@ -29,8 +33,10 @@ enum Subject: String, CaseIterable {
 enum Benchmarks {
     static func main() async {
         var arguments = CommandLine.arguments.dropFirst()
-        // The helper process of the agent's parts, and the load of `agent`, are this program as well.
+        // The helper process of the agent's parts, the load of `agent` and the makers of tables of `symbols` are this
+        // program as well.
         if arguments.first == "helper" { runHelper() }
+        if arguments.first == "--table" { MeasuredModule.run(Array(arguments.dropFirst())) }
         if arguments.first == "--spin", let seconds = arguments.dropFirst().first.flatMap(Double.init) {
             return BusyLoop.spin(seconds: seconds)
         }

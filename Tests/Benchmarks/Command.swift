@@ -52,13 +52,26 @@ struct Command {
     }
 
     @discardableResult
-    func wait() -> Double {
+    func wait() -> Double { waitForResult().cpuSeconds }
+
+    struct Result {
+        /// -1 where a signal ended it.
+        var code: Int32
+        /// Of the children that it waited for as well.
+        var cpuSeconds: Double
+    }
+
+    func waitForResult() -> Result {
         var status: Int32 = 0
         var usage = rusage()
         while unsafe wait4(pid, &status, 0, &usage) < 0, errno == EINTR {}
-        return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+        let seconds =
+            Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
             + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+        return Result(code: status & 0x7F == 0 ? status >> 8 & 0xFF : -1, cpuSeconds: seconds)
     }
+
+    func exitCode() -> Int32 { waitForResult().code }
 }
 
 /// Gone with its last reference.

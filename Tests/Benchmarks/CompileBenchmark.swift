@@ -15,7 +15,9 @@ func compileBenchmark(_ report: inout Report) async throws {
     let length: Duration = report.isSmoke ? .seconds(1) : .seconds(10)
     let sampling = SamplingThread(
         SamplingPlan(
-            options: SamplingOptions(samplesPerSecond: 100), rule: WindowRule(length: length, isAligned: false)))
+            options: SamplingOptions(
+                samplesPerSecond: 100, userStack: StackUnwinding.stackCopy(byteCount: 16 << 10),
+                canWakeAtEachSample: true), rule: WindowRule(length: length, isAligned: false)))
     let folder = try TemporaryFolder()
     let source = folder.path("work.c")
     try Data(sourceText().utf8).write(to: URL(filePath: source))

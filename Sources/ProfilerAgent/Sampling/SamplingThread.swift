@@ -94,8 +94,9 @@ final class SamplingThread: Sendable {
     // MARK: On the thread
 
     private static let roundLength = Duration.milliseconds(200)
-    /// Samples of a CPU in one round, where stacks are copied: 16 KiB each, copied out of the ring and kept for a round.
-    private static let samplesPerRound = 20.0
+    /// Samples of a CPU in one round, where stacks are copied: a third of what a ring holds, so that a thread that comes
+    /// late loses none.
+    private static let samplesPerRound = 8.0
     private static let shortestRound = Duration.milliseconds(10)
     /// How long tables are waited for before the last window closes, in rounds of 10 ms.
     private static let lastTableAttempts = 500
