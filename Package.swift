@@ -214,7 +214,8 @@ let package = Package(
             name: "benchmarks",
             dependencies: [
                 "PerfEvents", "ProfilerAgent", "WireProtocol", "ProfileStore", "Analysis", "Formats", "FlameGraphs",
-                "SymbolTables", "Compression", "ByteCoding", "Profiles", "AllocationCount",
+                "SymbolTables", "SymbolSources", "Unwinding", "ObjectFiles", "Compression", "ByteCoding", "Profiles",
+                "AllocationCount",
             ], path: "Tests/Benchmarks", swiftSettings: settings),
         .executableTarget(
             name: "ObjectHelperProgram", dependencies: ["ProfilerAgent"], path: "Tests/ObjectHelperProgram",

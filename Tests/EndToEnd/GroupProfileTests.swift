@@ -118,7 +118,7 @@ struct GroupProfileTests {
         #expect(unknown.errors.contains("\(ids[0].prefix(12)) (docker, "), "\(unknown.errors)")
         let doctor = try Program.run("perf-agent", ["doctor"])
         #expect(doctor.output.contains("docker: 2"), "\(doctor.output)")
-        withExtendedLifetime(loads) {}
+        withExtendedLifetime((groups, loads)) {}
     }
 
     private func hasProcess(_ group: TestGroup) -> Bool {

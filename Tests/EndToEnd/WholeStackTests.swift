@@ -155,7 +155,7 @@ struct WholeStackTests {
     }
 
     @Test func `a stack deeper than the copy is cut, marked and counted`() throws {
-        let found = try profile([try compile([]), "900", "0.8"])
+        let found = try profile([try compile([]), "1500", "0.8"])
         #expect(found.cut >= 0.9 * found.samples, "\(found.cut) of \(found.samples)")
         let marked = found.stacks.filter { $0.frames.contains("[truncated]") }.reduce(0) { $0 + $1.value }
         let all = found.stacks.reduce(0) { $0 + $1.value }
