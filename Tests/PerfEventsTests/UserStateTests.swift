@@ -72,11 +72,14 @@ extension KernelTests {
             var sampler = try Sampler(SamplingOptions(samplesPerSecond: 200, userStack: copy))
             var records = RecordCollector()
             sampler.start()
-            let pattern: [UInt64] = (0..<32).map { _ in UInt64.random(in: .min ... .max) }
-            unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 32) { words in
-                _ = unsafe words.initialize(from: pattern)
+            // The kernel writes the pattern before and after, so that it must be in memory in between.
+            let pattern = unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 32) { words -> [UInt64] in
+                _ = unsafe getentropy(words.baseAddress, 256)
+                let pattern = unsafe Array(words)
                 let end = Clocks.threadCPU() + 500_000_000
                 while Clocks.threadCPU() < end {}
+                _ = unsafe getentropy(words.baseAddress, 256)
+                return pattern
             }
             sampler.drainAll(into: &records)
             let own = records.samples.filter { $0.pid == getpid() && $0.tid == linux_thread_id() && !$0.stack.isEmpty }

@@ -136,6 +136,7 @@ private final class MappedProgram: @unchecked Sendable {
         let narrow = RuntimeNaming(limits: limits)
         #expect(try await narrow.names(of: window([(programs[0].identifier, [0x10_0010])])).count == 1)
         #expect(await narrow.statistics.processes == 0)
+        withExtendedLifetime(programs) {}
     }
 }
 
