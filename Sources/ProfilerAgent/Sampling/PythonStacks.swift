@@ -60,7 +60,6 @@ final class PythonStacks {
     private var processes: [Int32: Process] = [:]
     private var arrivals: [Arrival] = []
     private var frames: [PythonFrame] = []
-    private var taken = 0
     private var threadNumbers: [Int32: Int32] = [:]
     private var kinds: [PythonMerge.NativeFrame] = []
     private var merged: [PythonMerge.Frame] = []
@@ -74,6 +73,9 @@ final class PythonStacks {
     /// Samples that may have arrived and not been handed on.
     private static let maximumArrivals = 4096
     private static let maximumThreads = 65_536
+    private static let framesBeforePacking = 65_536
+    /// Nanoseconds from a sample's arrival to its being handed on. One that waits for an unwind table is not merged.
+    private static let longestDelay: UInt64 = 1_000_000_000
 
     init(box: PythonBox) { self.box = box }
 
@@ -89,7 +91,8 @@ final class PythonStacks {
     }
 
     /// The window has closed: forgets processes that have ended or run another program, and what no sample claimed.
-    func closeWindow(serial: (Int32) -> UInt64?) {
+    func closeWindow(at end: UInt64, serial: (Int32) -> UInt64?) {
+        pack(from: end > Self.longestDelay ? end - Self.longestDelay : 0)
         for (process, known) in processes where serial(process) != known.serial { processes[process] = nil }
         if processes.isEmpty || threadNumbers.count > Self.maximumThreads { threadNumbers.removeAll() }
     }
@@ -171,11 +174,25 @@ final class PythonStacks {
 
     // MARK: Inside
 
-    /// What was read of an earlier moment than the one that was claimed is claimed by nobody any more in most cases;
-    /// once nothing waits the storage begins anew.
     private func drop(_ index: Int) {
         arrivals.remove(at: index)
-        if arrivals.isEmpty { frames.removeAll(keepingCapacity: true) }
+        if arrivals.isEmpty {
+            frames.removeAll(keepingCapacity: true)
+        } else if frames.count > Self.framesBeforePacking {
+            pack(from: 0)
+        }
+    }
+
+    /// Forgets what arrived before a moment, and the frames that belong to no arrival.
+    private func pack(from time: UInt64) {
+        var kept: [PythonFrame] = []
+        arrivals.removeAll { $0.time < time }
+        for index in arrivals.indices {
+            let start = kept.count
+            kept += frames[arrivals[index].frames]
+            arrivals[index].frames = start..<kept.count
+        }
+        frames = kept
     }
 
     private func names(

@@ -406,7 +406,7 @@ struct SampleIntake: RecordHandler {
         let namesBefore = table.names.names.count
         table.closeWindow()
         if table.names.names.count < namesBefore { pythons?.forgetNames() }
-        pythons?.closeWindow { process in serial(of: process) }
+        pythons?.closeWindow(at: end) { process in serial(of: process) }
         if table.files.files.count < filesBefore { unwinding?.renumber() }
         unwinding?.closeWindow()
         windowStart = end
