@@ -1,7 +1,7 @@
 /// Bytes of a section that nobody vouches for: every read is checked.
 ///
 /// A pointer and a count instead of a span, so that it can lie in arrays and be copied without a retain; whoever makes
-/// one keeps the memory (`UnwindTable`, or the scope of the encoder).
+/// one keeps the memory (`UnwindTable`, or the scope of the encoder). Unchecked: nobody writes to that memory.
 @safe struct SectionBytes: BitwiseCopyable, @unchecked Sendable {
     private let start: UnsafeRawPointer?
     let count: Int

@@ -219,7 +219,7 @@ struct WholeStackTests {
         let samples = found.stacks.reduce(0) { $0 + $1.value }
         for (name, share) in zip(names, [0.6, 0.3, 0.1]) {
             #expect(
-                abs(shares[name, default: 0] - share) < fourSigma(share: share, samples: samples) + 0.05, "\(shares)")
+                abs(shares[name, default: 0] - share) < fourSigma(share: share, samples: samples) + 0.02, "\(shares)")
         }
         // Callers before callees, and the interpreter's loop nowhere.
         let priced = try #require(found.stacks.first { $0.frames.contains("price") })

@@ -194,7 +194,7 @@ private final class MappedProgram: @unchecked Sendable {
     }
 
     @Test func `a process is asked about at its first sample, then seldom, and not for code that is known`() {
-        let box = RuntimeCodeBox()
+        let box = AnswerBox<RuntimeCodeAnswer>()
         var runtimes = RuntimeProcesses(box: box)
         let second: UInt64 = 1_000_000_000
         func asks(_ address: UInt64, _ time: UInt64, serial: UInt64 = 9) -> Bool {

@@ -19,11 +19,11 @@ actor RuntimeNaming {
     typealias Names = [RuntimeCodeAddress: [RuntimeCodeName]]
 
     private var known: [UInt64: RuntimeReaders] = [:]
-    private let codes: RuntimeCodeBox?
+    private let codes: AnswerBox<RuntimeCodeAnswer>?
     private let limits: Limits
 
     /// - Parameter codes: Where the frames of a JVM's code are laid for the sampling thread.
-    init(codes: RuntimeCodeBox? = nil, limits: Limits = Limits()) {
+    init(codes: AnswerBox<RuntimeCodeAnswer>? = nil, limits: Limits = Limits()) {
         self.codes = codes
         self.limits = limits
     }
@@ -87,7 +87,7 @@ actor RuntimeNaming {
         }
         readers.lastUsed = now
         if let (code, bounds) = readers.refresh(at: now) {
-            codes?.put(RuntimeCodeBox.Answer(slot: slot, serial: process.serial, code: code, bounds: bounds))
+            codes?.put(RuntimeCodeAnswer(slot: slot, serial: process.serial, code: code, bounds: bounds))
         }
         return readers
     }

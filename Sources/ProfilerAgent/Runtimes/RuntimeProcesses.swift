@@ -13,7 +13,7 @@ struct RuntimeProcesses {
         var questions = 1
     }
 
-    private let box: RuntimeCodeBox
+    private let box: AnswerBox<RuntimeCodeAnswer>
     private var known: [UInt32: Known] = [:]
 
     /// A runtime makes most of its code in its first moments, and a short-lived process has no others.
@@ -21,7 +21,7 @@ struct RuntimeProcesses {
     private static let earlyQuestions = 5
     private static let longestPause: UInt64 = 1_000_000_000
 
-    init(box: RuntimeCodeBox) {
+    init(box: AnswerBox<RuntimeCodeAnswer>) {
         self.box = box
     }
 

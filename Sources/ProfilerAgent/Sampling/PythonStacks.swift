@@ -1,36 +1,15 @@
 internal import LanguageRuntimes
 internal import PerfEvents
 internal import Profiles
-internal import Synchronization
 internal import Unwinding
 
-/// Where interpreters that were found are laid for the sampling thread.
-final class PythonBox: Sendable {
-    struct Found: Sendable {
-        /// Of the process's entry.
-        var serial: UInt64
-        var python: PythonProcess
-    }
+/// To `SamplerQuestion.python`: the interpreter that was found.
+struct PythonAnswer: Identifiable, Sendable {
+    /// Of the process's entry.
+    var serial: UInt64
+    var python: PythonProcess
 
-    private let found = Mutex<[Found]>([])
-    private let count = Atomic(0)
-
-    init() {}
-
-    func put(_ new: Found) {
-        found.withLock { $0.append(new) }
-        count.wrappingAdd(1, ordering: .releasing)
-    }
-
-    /// Everything that lies there; costs one load where there is nothing.
-    func takeAll() -> [Found] {
-        guard count.load(ordering: .acquiring) > 0 else { return [] }
-        return found.withLock { found in
-            count.store(0, ordering: .relaxed)
-            defer { found = [] }
-            return found
-        }
-    }
+    var id: UInt64 { serial }
 }
 
 /// The Python side of the sampling thread's samples.
@@ -39,12 +18,18 @@ final class PythonBox: Sendable {
 /// on in its order. What was read then is put in the place of the interpreter's own frames once the native stack has
 /// been followed (`PythonMerge`).
 final class PythonStacks {
-    private struct Process {
-        var serial: UInt64
+    /// A class, so that looking at one copies nothing of its reader.
+    private final class Process {
+        let serial: UInt64
         var python: PythonProcess
         /// By code number: numbers of name and file in the process table, `unknown` until they are asked for.
         var names: [(name: UInt32, file: UInt32)] = []
         var generation: UInt32 = 0
+
+        init(_ found: PythonAnswer) {
+            serial = found.serial
+            python = found.python
+        }
     }
 
     /// What was read when a sample arrived.
@@ -64,7 +49,7 @@ final class PythonStacks {
     private var kinds: [PythonMerge.NativeFrame] = []
     private var merged: [PythonMerge.Frame] = []
     private var python: [PythonFrame] = []
-    private let box: PythonBox
+    private let box: AnswerBox<PythonAnswer>
     private let architecture = UserArchitecture.current
 
     private static let unknown = UInt32.max
@@ -77,7 +62,7 @@ final class PythonStacks {
     /// Nanoseconds from a sample's arrival to its being handed on. One that waits for an unwind table is not merged.
     private static let longestDelay: UInt64 = 1_000_000_000
 
-    init(box: PythonBox) { self.box = box }
+    init(box: AnswerBox<PythonAnswer>) { self.box = box }
 
     var isEmpty: Bool { processes.isEmpty }
 
@@ -86,7 +71,7 @@ final class PythonStacks {
         for found in box.takeAll() {
             let process = found.python.process
             guard serial(process) == found.serial, processes.count < Self.maximumProcesses else { continue }
-            processes[process] = Process(serial: found.serial, python: found.python)
+            processes[process] = Process(found)
         }
     }
 
@@ -99,26 +84,23 @@ final class PythonStacks {
 
     /// Numbers of names mean nothing any more.
     func forgetNames() {
-        for process in processes.keys { processes[process]?.names.removeAll(keepingCapacity: true) }
+        for process in processes.values { process.names.removeAll(keepingCapacity: true) }
     }
 
     /// Reads the Python stack of a thread that has just been sampled.
     func arrived(_ sample: borrowing SampleRecord) {
-        guard arrivals.count < Self.maximumArrivals, processes[sample.pid] != nil, !sample.user.registers.isEmpty else {
-            return
-        }
+        guard arrivals.count < Self.maximumArrivals, let process = processes[sample.pid],
+            !sample.user.registers.isEmpty
+        else { return }
         let number = threadNumber(sample.tid, of: sample.pid)
         let registers = UserRegisters(perfRegisters: sample.user.registers, architecture: architecture)
-        guard
-            let outcome = processes[sample.pid]?.python.stack(
-                ofThread: number, stackPointer: registers.stackPointer, copiedStack: sample.user.stack)
-        else { return }
+        let outcome = process.python.stack(
+            ofThread: number, stackPointer: registers.stackPointer, copiedStack: sample.user.stack)
         var arrival = Arrival(
             thread: sample.tid, time: sample.time, process: sample.pid, generation: 0,
             frames: frames.count..<frames.count, isReadable: false)
         switch outcome {
         case .frames:
-            guard let process = processes[sample.pid] else { return }
             frames += process.python.frames
             arrival.generation = process.python.codeGeneration
             arrival.isReadable = true
@@ -140,7 +122,7 @@ final class PythonStacks {
         }
         let arrival = arrivals[index]
         defer { drop(index) }
-        guard let evaluation = processes[arrival.process]?.python.evaluation else { return }
+        guard let process = processes[arrival.process], let evaluation = process.python.evaluation else { return }
         kinds.removeAll(keepingCapacity: true)
         var loops = 0
         for frame in native.indices {
@@ -148,7 +130,7 @@ final class PythonStacks {
             kinds.append(isLoop ? .evaluation : .other)
             loops += isLoop ? 1 : 0
         }
-        guard arrival.isReadable, arrival.generation == processes[arrival.process]?.python.codeGeneration else {
+        guard arrival.isReadable, arrival.generation == process.python.codeGeneration else {
             if loops > 0 { stack.end = .broken(.interpreterUnreadable) }
             return
         }
@@ -161,7 +143,7 @@ final class PythonStacks {
             switch merged[place] {
             case .native(let number): return own[number]
             case .interpreted(let number):
-                let (name, file) = names(of: python[number].code, in: arrival.process, intern)
+                let (name, file) = Self.names(of: python[number].code, in: process, intern)
                 return Frame(kind: .interpreted, name: name, file: file, line: python[number].line)
             }
         }
@@ -195,27 +177,22 @@ final class PythonStacks {
         frames = kept
     }
 
-    private func names(
-        of code: UInt32, in process: Int32, _ intern: (String) -> UInt32
+    private static func names(
+        of code: UInt32, in process: Process, _ intern: (String) -> UInt32
     ) -> (name: UInt32, file: UInt32) {
-        guard let known = processes[process] else { return (intern("[unknown]"), Frame.none) }
-        if known.generation != known.python.codeGeneration {
-            processes[process]?.names.removeAll(keepingCapacity: true)
-            processes[process]?.generation = known.python.codeGeneration
+        if process.generation != process.python.codeGeneration {
+            process.names.removeAll(keepingCapacity: true)
+            process.generation = process.python.codeGeneration
         }
         let place = Int(code)
-        if let names = processes[process]?.names, place < names.count, names[place].name != Self.unknown {
-            return names[place]
+        while process.names.count <= place { process.names.append((name: unknown, file: unknown)) }
+        if process.names[place].name == unknown {
+            let file = process.python.file(of: code)
+            process.names[place] = (
+                name: intern(process.python.function(of: code)), file: file.isEmpty ? Frame.none : intern(file)
+            )
         }
-        let file = known.python.file(of: code)
-        let names = (name: intern(known.python.function(of: code)), file: file.isEmpty ? Frame.none : intern(file))
-        let count = processes[process]?.names.count ?? 0
-        if place >= count {
-            let missing = repeatElement((name: Self.unknown, file: Self.unknown), count: place + 1 - count)
-            processes[process]?.names.append(contentsOf: missing)
-        }
-        processes[process]?.names[place] = names
-        return names
+        return process.names[place]
     }
 
     /// The interpreter knows its threads by their numbers in its own PID namespace.

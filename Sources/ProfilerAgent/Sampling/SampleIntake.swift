@@ -50,7 +50,7 @@ struct SampleIntake: RecordHandler {
         filter: TargetFilter, ledgerFile: LedgerFile?, samplesPerSecond: Double, rule: WindowRule,
         window: WindowTable, questions: AsyncStream<SamplerQuestion>.Continuation,
         windows: AsyncStream<RawWindow>.Continuation, spareTables: SpareTables, unwinding: StackUnwinding? = nil,
-        pythons: PythonStacks? = nil, runtimeCodes: RuntimeCodeBox = RuntimeCodeBox()
+        pythons: PythonStacks? = nil, runtimeCodes: AnswerBox<RuntimeCodeAnswer> = AnswerBox<RuntimeCodeAnswer>()
     ) {
         runtimes = RuntimeProcesses(box: runtimeCodes)
         self.unwinding = unwinding

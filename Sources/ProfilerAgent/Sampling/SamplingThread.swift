@@ -26,11 +26,11 @@ final class SamplingThread: Sendable {
     /// Where emptied window tables go back to.
     let spareTables = SpareTables()
     /// Where tables for unwinding are laid for this thread.
-    let unwindTables = UnwindTableBox()
+    let unwindTables = AnswerBox<UnwindTableAnswer>()
     /// Where interpreters that were found are.
-    let pythons = PythonBox()
+    let pythons = AnswerBox<PythonAnswer>()
     /// Where frames of code made at run time are described to this thread.
-    let runtimeCodes = RuntimeCodeBox()
+    let runtimeCodes = AnswerBox<RuntimeCodeAnswer>()
 
     /// What the thread has found out, once it has ended.
     struct Outcome: Sendable {

@@ -12,7 +12,7 @@ final class StackUnwinding {
 
     private var unwinder: Unwinder
     private let architecture: UserArchitecture
-    private let box: UnwindTableBox
+    private let box: AnswerBox<UnwindTableAnswer>
     /// Files whose tables are to be asked for.
     private var wanted: [UInt32] = []
     private var states: [TableState] = []
@@ -30,7 +30,7 @@ final class StackUnwinding {
     /// A sample with its 16 KiB of stack at 1,000 Hz on two CPUs for a quarter of a second.
     private static let maximumDeferredBytes = 8 << 20
 
-    init(architecture: UserArchitecture = .current, box: UnwindTableBox) {
+    init(architecture: UserArchitecture = .current, box: AnswerBox<UnwindTableAnswer>) {
         self.architecture = architecture
         self.box = box
         unwinder = Unwinder(architecture)

@@ -78,10 +78,10 @@ actor WindowFinisher {
     }
 
     /// Reads some memory of the process, no file of it.
-    private static func lookForPython(_ process: SampledProcess, _ box: PythonBox) {
+    private static func lookForPython(_ process: SampledProcess, _ box: AnswerBox<PythonAnswer>) {
         guard let maps = ProcFile.read("/proc/\(process.process)/maps") else { return }
         let found = PythonProcess.detect(process: process.process, mappings: ProcessMaps.parse(maps))
-        if case .python(let python) = found { box.put(PythonBox.Found(serial: process.serial, python: python)) }
+        if case .python(let python) = found { box.put(PythonAnswer(serial: process.serial, python: python)) }
     }
 
     /// Answers what the sampling thread asks, until it has ended; reads the kernel's symbols first, before the first
@@ -117,7 +117,7 @@ actor WindowFinisher {
         case .python(let process): Self.lookForPython(process, thread.pythons)
         case .unwindSections(let file, let owner, let number, let numbering):
             let table = await resolver.unwindTable(of: file, owner: owner)
-            thread.unwindTables.put(UnwindTableBox.Answer(file: number, numbering: numbering, table: table))
+            thread.unwindTables.put(UnwindTableAnswer(file: number, numbering: numbering, table: table))
         case .runtime(let process, let slot, let places):
             await self.runtimes.look(at: process, slot: slot, places: places)
         }
