@@ -115,6 +115,7 @@ let package = Package(
         library("Digests", ["CDigest"]),
         library("Compression", ["CZstd", "CZlib", "CLzma"]),
         library("Patterns"),
+        .systemLibrary(name: "CFoundationEssentials"),
         .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
         library("Settings", ["CLibYAML", "CExpat"]),
@@ -156,7 +157,10 @@ let package = Package(
         // Programs.
         program(
             "perf-agent",
-            ["ProfilerAgent", "Settings", "Profiles", "SymbolTables", "Analysis", "Formats", "FlameGraphs", logging]),
+            [
+                "ProfilerAgent", "Settings", "Profiles", "SymbolTables", "Analysis", "Formats", "FlameGraphs", logging,
+                "CFoundationEssentials",
+            ]),
         program("perf-aggregator", ["ProfilerAggregator", "Settings", logging]),
         program("perf-query", ["QueryAPI", "Profiles", "Formats"]),
         // Tests mirror Sources.

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 
 /// Wakes a thread that waits in poll, from any other thread (eventfd).
 public final class WakeSignal: Sendable {
@@ -16,6 +17,12 @@ public final class WakeSignal: Sendable {
     public func wake() {
         // Fails only when the counter is full, and then it is readable already.
         _ = linux_eventfd_add(descriptor.rawValue)
+    }
+
+    /// Sleeps until it is in use.
+    public func wait() {
+        var entry = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+        while unsafe poll(&entry, 1, -1) < 0 && errno == EINTR {}
     }
 
     /// Takes back every `wake` so far; true if there was one.

@@ -66,7 +66,8 @@ struct EventOpener {
             period: period, includeKernel: options.includeKernel, maximumCallChain: UInt16(maximumCallChain),
             userStack: options.userStack)
         var sideBand = EventAttributes.sideBand(includeKernel: false)
-        sampling.wakeupBytes = options.canWakeAtEachSample ? 1 : UInt32(sizes.samplePages * sizes.pageBytes / 2)
+        // Watches see each sample at once; without stacks nobody watches.
+        sampling.wakeupBytes = options.userStack == nil ? UInt32(sizes.samplePages * sizes.pageBytes / 2) : 1
         sideBand.wakeupBytes = UInt32(sizes.sideBandPages * sizes.pageBytes / 4)
         guard let samples = try openAll(sampling, cpu), let others = try openAll(sideBand, cpu),
             let firstSample = samples.first, let firstOther = others.first

@@ -127,8 +127,9 @@ struct RecordHeader {
     let size: Int
 
     /// Eight bytes must be there.
-    init(_ bytes: RawSpan, at offset: Int) {
-        let word = bytes.word(offset)
+    init(_ bytes: RawSpan, at offset: Int) { self.init(word: bytes.word(offset)) }
+
+    init(word: UInt64) {
         type = UInt32(truncatingIfNeeded: word)
         misc = UInt16(truncatingIfNeeded: word >> 32)
         size = Int(word >> 48)

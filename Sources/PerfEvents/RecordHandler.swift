@@ -14,15 +14,6 @@ public protocol RecordHandler {
     /// The kernel stopped sampling on a CPU because it took too long; until `unthrottled` there are no samples.
     mutating func throttled(cpu: Int, time: UInt64)
     mutating func unthrottled(cpu: Int, time: UInt64)
-    /// Whether `arrived` is to be called.
-    var wantsArrivals: Bool { get }
-    /// A sample was taken out of its ring; `sample` hands it on later, in its order. For what can be seen only now.
-    mutating func arrived(_ sample: borrowing SampleRecord)
-}
-
-extension RecordHandler {
-    public var wantsArrivals: Bool { false }
-    public mutating func arrived(_ sample: borrowing SampleRecord) {}
 }
 
 /// The two rings of a CPU.

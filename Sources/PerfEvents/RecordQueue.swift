@@ -14,11 +14,14 @@
     private var used = 0
     private var entries: [Entry] = []
     private var next = 0
+    /// User registers in each sample; nil where neither they nor stacks are sampled.
+    private let registers: Int?
 
-    init(capacity: Int) {
+    init(capacity: Int = 64 << 10, registers: Int? = nil) {
         self.capacity = max(64, capacity)
+        self.registers = registers
         unsafe memory = .allocate(byteCount: self.capacity, alignment: 8)
-        entries.reserveCapacity(self.capacity / 64)
+        entries.reserveCapacity(256)
     }
 
     deinit {
@@ -28,37 +31,33 @@
     var isEmpty: Bool { next == entries.count }
     /// Of the next record; only while not empty.
     var nextTime: UInt64 { entries[next].time }
-    var waiting: Int { entries.count - next }
 
-    /// Copies everything in the ring. Times later than `now` count as `now`: no record is from the future, and a
-    /// damaged time must not stay for ever. Returns how often bytes were no record; a record whose size can't be true
-    /// costs all that was in the ring behind it.
+    /// Copies everything in the ring, of each copied stack the bytes that are valid. Times later than `now` count as
+    /// `now`: no record is from the future, and a damaged time must not stay for ever. Returns how often bytes were no
+    /// record; a record whose size can't be true costs all that was in the ring behind it.
     func take(from ring: RingBuffer, now: UInt64) -> Int {
         let pending = ring.pendingBytes
         guard pending > 0 else { return 0 }
-        guard pending <= UInt64(ring.dataBytes), pending % 8 == 0 else {
-            ring.skip(pending)
-            return 1
-        }
+        defer { ring.skip(pending) }
+        guard pending <= UInt64(ring.dataBytes), pending % 8 == 0 else { return 1 }
         compact()
-        let count = Int(pending)
-        grow(to: used + count)
-        unsafe ring.take(count, into: memory + used)
-        let end = used + count
+        var position = ring.readPosition
+        let end = position &+ pending
         var malformed = 0
-        while used < end {
-            let rest = unsafe RawSpan(_unsafeStart: memory + used, byteCount: end - used)
-            guard rest.byteCount >= RecordLayout.headerBytes else { return malformed + 1 }
-            let header = RecordHeader(rest, at: 0)
-            guard header.size >= RecordLayout.headerBytes, header.size % 8 == 0, header.size <= rest.byteCount else {
+        while position != end {
+            guard let record = RingRecord(in: ring, at: position, before: end, registers: registers) else {
                 return malformed + 1
             }
-            if let time = RecordDecoder.time(of: rest.extracting(first: header.size), type: header.type) {
-                insert(Entry(time: min(time, now), offset: used, size: header.size))
+            position &+= UInt64(record.header.size)
+            grow(to: used + record.copiedSize)
+            unsafe record.copy(into: memory + used)
+            let bytes = unsafe RawSpan(_unsafeStart: memory + used, byteCount: record.copiedSize)
+            if let time = RecordDecoder.time(of: bytes, type: record.header.type) {
+                insert(Entry(time: min(time, now), offset: used, size: record.copiedSize))
+                used += record.copiedSize
             } else {
                 malformed += 1
             }
-            used += header.size
         }
         return malformed
     }
@@ -68,13 +67,6 @@
         let entry = entries[next]
         next += 1
         try body(unsafe RawSpan(_unsafeStart: memory + entry.offset, byteCount: entry.size), entry.time)
-    }
-
-    /// Lends the last `count` records, which stay.
-    func withNewest(_ count: Int, _ body: (RawSpan) -> Void) {
-        for entry in entries.suffix(count) {
-            body(unsafe RawSpan(_unsafeStart: memory + entry.offset, byteCount: entry.size))
-        }
     }
 
     /// Nearly always an append: within one ring only an interrupt between stamp and publication reorders records.

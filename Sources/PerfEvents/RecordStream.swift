@@ -23,7 +23,8 @@ public struct RecordStream: ~Copyable {
     @discardableResult
     public mutating func add(_ ring: RingBuffer, kind: RingKind, cpu: Int, weights: TickWeights? = nil) -> RecordSource
     {
-        let source = RecordSource(ring, kind: kind, cpu: cpu, weights: weights)
+        let source = RecordSource(
+            ring, kind: kind, cpu: cpu, weights: weights, registers: kind == .samples ? userRegisters : nil)
         sources.append(source)
         heap.reserveCapacity(sources.count)
         return source
@@ -40,22 +41,6 @@ public struct RecordStream: ~Copyable {
     public mutating func collect(now: UInt64) {
         for source in sources where !source.isClosed {
             source.malformed += source.queue.take(from: source.ring, now: now)
-        }
-    }
-
-    /// The same; `handler` hears of each sample at once, long before it is handed on (`RecordHandler.arrived`).
-    public mutating func collect(now: UInt64, into handler: inout some RecordHandler) {
-        guard handler.wantsArrivals else { return collect(now: now) }
-        let registers = userRegisters
-        for source in sources where !source.isClosed {
-            let waiting = source.queue.waiting
-            source.malformed += source.queue.take(from: source.ring, now: now)
-            guard source.kind == .samples else { continue }
-            source.queue.withNewest(source.queue.waiting - waiting) { bytes in
-                // What can't be decoded is told when it is handed on.
-                guard let record = try? RecordDecoder.decode(bytes, registers: registers) else { return }
-                if case .sample(let sample) = record { handler.arrived(sample) }
-            }
         }
     }
 
@@ -151,12 +136,12 @@ public final class RecordSource {
     /// Nothing more comes; what waits is still handed on.
     package var isClosed = false
 
-    init(_ ring: RingBuffer, kind: RingKind, cpu: Int, weights: TickWeights?) {
+    init(_ ring: RingBuffer, kind: RingKind, cpu: Int, weights: TickWeights?, registers: Int?) {
         self.ring = ring
         self.kind = kind
         self.cpu = cpu
         self.weights = weights
-        queue = RecordQueue(capacity: ring.dataBytes)
+        queue = RecordQueue(registers: registers)
     }
 }
 

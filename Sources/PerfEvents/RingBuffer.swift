@@ -1,11 +1,15 @@
 internal import CLinux
 internal import Glibc
 public import LinuxSystem
+internal import Synchronization
 
 /// The reader's side of one ring (perf_event_open(2), "MMAP layout"): a control page and a power of two of data pages,
 /// which the kernel fills at `data_head` and we free by `data_tail`.
-@safe public final class RingBuffer {
-    private var mapping: MemoryMapping
+///
+/// Unchecked: one thread takes bytes out and alone touches `tail`; others (`SampleWatch`) only look at what the kernel
+/// wrote, through what never changes here.
+@safe public final class RingBuffer: @unchecked Sendable {
+    private let mapping: MemoryMapping
     /// A power of two.
     public let dataBytes: Int
     private let pageBytes: Int
@@ -34,19 +38,33 @@ public import LinuxSystem
     }
 
     /// Whole bytes that wait to be read; more than `dataBytes` when the control page is damaged.
-    var pendingBytes: UInt64 {
-        unsafe linux_ring_load_head(mapping.baseAddress) &- tail
+    var pendingBytes: UInt64 { writePosition &- tail }
+
+    /// Where the next byte to be taken and the next one to be written are, in bytes since the ring began.
+    var readPosition: UInt64 { tail }
+    var writePosition: UInt64 { unsafe linux_ring_load_head(mapping.baseAddress) }
+
+    /// Whether the kernel may have written over what was at this position: asked after it was copied, by threads that
+    /// only look.
+    func isTaken(_ position: UInt64) -> Bool {
+        atomicMemoryFence(ordering: .acquiring)
+        return Int64(bitPattern: unsafe linux_ring_load_tail(mapping.baseAddress) &- position) > 0
     }
 
-    /// Copies `count` bytes, at most `pendingBytes` and `dataBytes`, and gives their room back to the kernel.
+    /// Eight bytes from a multiple of 8: the end of the ring doesn't part them.
+    func word(at position: UInt64) -> UInt64 {
+        let place = Int(truncatingIfNeeded: position & UInt64(dataBytes - 1) & ~7)
+        return unsafe mapping.baseAddress.load(fromByteOffset: pageBytes + place, as: UInt64.self)
+    }
+
+    /// Copies at most `dataBytes` bytes; they stay.
     @unsafe
-    func take(_ count: Int, into target: UnsafeMutableRawPointer) {
+    func copy(_ count: Int, at position: UInt64, into target: UnsafeMutableRawPointer) {
         let data = unsafe mapping.baseAddress + pageBytes
-        let start = Int(truncatingIfNeeded: tail & UInt64(dataBytes - 1))
+        let start = Int(truncatingIfNeeded: position & UInt64(dataBytes - 1))
         let first = min(count, dataBytes - start)
         unsafe target.copyMemory(from: data + start, byteCount: first)
         if first < count { unsafe (target + first).copyMemory(from: data, byteCount: count - first) }
-        skip(UInt64(count))
     }
 
     /// Everything that waits, for tests that want the kernel's own bytes.
@@ -54,7 +72,8 @@ public import LinuxSystem
         let count = Int(min(pendingBytes, UInt64(dataBytes)))
         return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             guard let base = buffer.baseAddress else { return }
-            unsafe take(count, into: base)
+            unsafe copy(count, at: tail, into: base)
+            skip(UInt64(count))
             initialized = count
         }
     }

@@ -26,8 +26,6 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
     private var cpus: [CPUEvents]
     private var isRunning = false
     private var pollEntries: [pollfd] = []
-    /// Whether sample rings are among `pollEntries`.
-    private var heedsSamples = true
     private var lastRoundStart: UInt64 = 0
     private var follower: CPUFollower
     private var idleTimes = CPUIdleTimes()
@@ -85,14 +83,9 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         for events in cpus { start(events) }
     }
 
-    /// Sleeps until a ring has filled to its watermark, `waker` is used or the time is over. Where samples can wake it
-    /// (`SamplingOptions.canWakeAtEachSample`), each one does with `forEachSample`, and none without: the time must then
-    /// be shorter than what a ring holds.
-    public mutating func wait(upTo timeout: Duration, forEachSample: Bool = false) -> WakeReason {
-        if options.canWakeAtEachSample, forEachSample != heedsSamples {
-            heedsSamples = forEachSample
-            makePollEntries()
-        }
+    /// Sleeps until a ring has filled to its watermark, `waker` is used or the time is over. Where stacks are copied a
+    /// ring of samples has no watermark: the time must be shorter than what it holds.
+    public mutating func wait(upTo timeout: Duration) -> WakeReason {
         let (seconds, attoseconds) = timeout.components
         // Rounded up to whole milliseconds, so that a short wait doesn't become a busy loop.
         let milliseconds = seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
@@ -117,7 +110,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
     public mutating func drain(into handler: inout some RecordHandler) {
         readIdleTimesIfDue()
         let roundStart = Clocks.monotonic()
-        stream.collect(now: roundStart + Self.longestRound, into: &handler)
+        stream.collect(now: roundStart + Self.longestRound)
         let horizon = min(lastRoundStart, roundStart &- Self.publicationDelay)
         if let moment = idleTimesMoment, moment <= horizon {
             // The weights are to be compared as they were at that moment, without a tick just behind it.
@@ -143,7 +136,7 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         readIdleTimesIfDue()
         for events in cpus { events.stop() }
         isRunning = false
-        stream.collect(now: Clocks.monotonic() + Self.longestRound, into: &handler)
+        stream.collect(now: Clocks.monotonic() + Self.longestRound)
         if let moment = idleTimesMoment {
             stream.release(upTo: moment, into: &handler)
             noteMissedTicks(at: moment, into: &handler)
@@ -165,6 +158,19 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
     /// Estimated since `start`: ticks that were due and never came, because the timer came late by more than a period.
     /// Whole host only; 0 else.
     public var missedTicks: UInt64 { cpus.reduce(missedTicksOfClosedCPUs) { $0 &+ $1.missedTicks.estimate } }
+
+    /// Changes whenever events were opened or closed: watches from before may be of CPUs that have gone.
+    public private(set) var eventGeneration = 0
+
+    /// A new watch of each CPU; none where stacks aren't copied.
+    public func watches() throws(PerfEventError) -> [SampleWatch] {
+        guard let userStack = options.userStack else { return [] }
+        var watches: [SampleWatch] = []
+        for events in cpus {
+            watches.append(try SampleWatch(events, registers: userStack.registers.nonzeroBitCount))
+        }
+        return watches
+    }
 
     /// All rings, for tests that want the kernel's own bytes.
     package var rings: [RingBuffer] { stream.sources.map(\.ring) }
@@ -222,6 +228,7 @@ extension Sampler {
         }
         guard hasClosed else { return }
         follower.forget()
+        eventGeneration += 1
         cpus.removeAll { $0.sampleSource.isClosed }
     }
 
@@ -248,13 +255,15 @@ extension Sampler {
             for events in opened where !options.enableOnExec { start(events) }
             cpus += opened
         }
+        eventGeneration += 1
         makePollEntries()
     }
 
     private mutating func makePollEntries() {
         pollEntries = [pollfd(fd: waker.rawValue, events: Int16(POLLIN), revents: 0)]
         for events in cpus {
-            for event in [heedsSamples ? events.samples.first : nil, events.sideBand.first] {
+            // Whoever polls a ring takes the news of it from others: that of copied stacks belongs to `SampleWatch`.
+            for event in [options.userStack == nil ? events.samples.first : nil, events.sideBand.first] {
                 guard let event else { continue }
                 pollEntries.append(pollfd(fd: event.descriptor.rawValue, events: Int16(POLLIN), revents: 0))
             }

@@ -19,22 +19,18 @@ public struct SamplingOptions: Sendable {
     public var scope: Scope
     /// What is copied of each sampled thread for unwinding; nil: the kernel walks user stacks by frame pointers.
     public var userStack: UserStackCopy?
-    /// Wakes `Sampler.wait` at each sample, when that is asked for, and not only when a ring fills.
-    public var canWakeAtEachSample = false
     /// `Scope.processes` only: the events start by themselves when the process calls execve, `start` does nothing.
     public var enableOnExec: Bool
 
     public init(
         samplesPerSecond: Double = 100, includeKernel: Bool = true, maximumCallChain: UInt16 = 127,
-        scope: Scope = .wholeHost, userStack: UserStackCopy? = nil,
-        canWakeAtEachSample: Bool = false, enableOnExec: Bool = false
+        scope: Scope = .wholeHost, userStack: UserStackCopy? = nil, enableOnExec: Bool = false
     ) {
         self.samplesPerSecond = samplesPerSecond
         self.includeKernel = includeKernel
         self.maximumCallChain = maximumCallChain
         self.scope = scope
         self.userStack = userStack
-        self.canWakeAtEachSample = canWakeAtEachSample
         self.enableOnExec = enableOnExec
     }
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CFoundationEssentials
 internal import Dispatch
 internal import Glibc
 internal import ProfilerAgent

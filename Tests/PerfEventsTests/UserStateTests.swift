@@ -64,6 +64,30 @@ private let registerMask: UInt64 = 1 << 31 | 1 << 32
     }
 }
 
+@Suite struct TakenStackTests {
+    @Test(arguments: [UInt64(0), 1, 8, 4000, 4096])
+    func `of a stack's copy the valid bytes leave the ring, also over its end`(valid: UInt64) throws {
+        let stack = (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        let ring = try RingBuffer(detachedDataPages: 2)
+        var stream = RecordStream(maximumCallChain: 127, userRegisters: 2)
+        stream.add(ring, kind: .samples, cpu: 0)
+        for time: UInt64 in 1...5 {
+            let record = RecordBytes.sample(
+                time: time, chain: [.max - 511, 5],
+                user: RecordBytes.UserPart(registers: [0x7000, time], stack: stack, valid: valid))
+            let isWritten = ring.write(record.span)
+            #expect(isWritten)
+            var records = RecordCollector()
+            stream.collect(now: 100)
+            stream.release(upTo: 100, into: &records)
+            #expect(records.malformed == 0 && records.samples.count == 1)
+            let sample = try #require(records.samples.first)
+            #expect(sample.time == time && sample.registers == [0x7000, time] && sample.callChain == [.max - 511, 5])
+            #expect(sample.stack == Array(stack[..<Int(valid)]))
+        }
+    }
+}
+
 extension KernelTests {
     @Suite struct UserStates {
         @Test(arguments: [4096, 16_384, 1 << 20])
@@ -91,6 +115,29 @@ extension KernelTests {
             // The kernel's frames alone are left in the chain.
             #expect(own.allSatisfy { !$0.callChain.contains(CallChain.user) })
             #expect(records.malformed == 0)
+        }
+
+        @Test func `a watch shows each sample as the sampler hands it on, and takes none away`() throws {
+            let copy = UserStackCopy(byteCount: 16_384, registers: registerMask)
+            var sampler = try Sampler(SamplingOptions(samplesPerSecond: 200, userStack: copy))
+            let watches = try sampler.watches()
+            var records = RecordCollector()
+            sampler.start()
+            let end = Clocks.threadCPU() + 150_000_000
+            while Clocks.threadCPU() < end {}
+            var seen: [UInt64: [UInt8]] = [:]
+            for watch in watches {
+                watch.look(where: { $0 == getpid() }) { sample in
+                    seen[sample.time] = unsafe sample.user.stack.withUnsafeBytes { unsafe [UInt8]($0) }
+                }
+            }
+            sampler.drainAll(into: &records)
+            let own = records.samples.filter { $0.pid == getpid() }
+            #expect(seen.count > 10 && own.count >= seen.count)
+            for (time, stack) in seen { #expect(own.contains { $0.time == time && $0.stack == stack }) }
+            var again = 0
+            for watch in watches { watch.look(where: { _ in true }) { _ in again += 1 } }
+            #expect(again == 0)
         }
 
         private static func contains(_ part: [UInt8], in stack: [UInt8]) -> Bool {

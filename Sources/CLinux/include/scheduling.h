@@ -6,6 +6,7 @@
 #endif
 #include <errno.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +18,12 @@ static inline int linux_pin_thread(int cpu) {
     if (cpu < 0 || cpu >= 128 * bits) return -EINVAL;
     mask[cpu / bits] = 1UL << (cpu % bits);
     return syscall(SYS_sched_setaffinity, 0, sizeof mask, mask) < 0 ? -errno : 0;
+}
+
+// Puts the calling thread before all ordinary ones (SCHED_FIFO, the lowest of its priorities).
+static inline int linux_go_first(void) {
+    struct sched_param parameter = {.sched_priority = 1};
+    return sched_setscheduler(0, SCHED_FIFO, &parameter) < 0 ? -errno : 0;
 }
 
 // The calling thread's effective capabilities as bits (capability number n is bit n).

@@ -67,8 +67,7 @@ public final class Agent: Sendable {
             SamplingPlan(
                 options: SamplingOptions(
                     samplesPerSecond: settings.samplesPerSecond, includeKernel: settings.includesKernel,
-                    userStack: StackUnwinding.stackCopy(byteCount: settings.stackCopyBytes),
-                    canWakeAtEachSample: settings.stackCopyBytes > 0),
+                    userStack: StackUnwinding.stackCopy(byteCount: settings.stackCopyBytes)),
                 rule: WindowRule(length: Self.windowLength, isAligned: true),
                 windowMemoryBytes: settings.windowMemoryBytes, ledgerFile: delivery.ledger))
         finisher = WindowFinisher(

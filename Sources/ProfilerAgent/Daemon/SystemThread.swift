@@ -38,4 +38,10 @@ enum SystemThread {
         unsafe pthread_attr_destroy(&attributes)
         precondition(code == 0, "the system has no thread left (pthread_create: \(code))")
     }
+
+    /// Keeps the calling thread on one CPU, before all ordinary threads there. False where the system forbids that, and
+    /// the thread is left as it was: one that must stay on a CPU and wait there for its turn would only come later.
+    static func claim(cpu: Int) -> Bool {
+        linux_go_first() == 0 && linux_pin_thread(Int32(cpu)) == 0
+    }
 }

@@ -112,7 +112,7 @@ public final class HostProfiler: Sendable {
             options: SamplingOptions(
                 samplesPerSecond: request.samplesPerSecond, includeKernel: kernel,
                 maximumCallChain: UInt16(clamping: min(request.depth, 1024)), scope: scope,
-                userStack: StackUnwinding.stackCopy(byteCount: request.stackCopyBytes), canWakeAtEachSample: true,
+                userStack: StackUnwinding.stackCopy(byteCount: request.stackCopyBytes),
                 enableOnExec: isOfCommand),
             filter: filter, rule: WindowRule(length: length, isAligned: false), depth: request.depth,
             windowMemoryBytes: 256 << 20)

@@ -201,10 +201,6 @@ struct SampleIntake: RecordHandler {
         askForTables(unwinding)
     }
 
-    var wantsArrivals: Bool { pythons.map { !$0.isEmpty } ?? false }
-
-    mutating func arrived(_ sample: borrowing SampleRecord) { pythons?.arrived(sample) }
-
     /// Takes what was found of interpreters.
     mutating func takePythons() {
         pythons?.takeFound { process in serial(of: process) }

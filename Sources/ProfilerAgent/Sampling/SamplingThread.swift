@@ -104,12 +104,14 @@ final class SamplingThread: Sendable {
     private static let lastWindowAttempts = 12_000
 
     private func run() {
+        let arrivals = PythonArrivals()
         let nodes = max(4096, plan.windowMemoryBytes / WindowTable.bytesPerNode)
         var intake = SampleIntake(
             filter: plan.filter, ledgerFile: plan.ledgerFile, samplesPerSecond: plan.options.samplesPerSecond,
             rule: plan.rule, window: WindowTable(maximumNodes: nodes, maximumDepth: plan.depth),
             questions: questionsIn, windows: windowsIn, spareTables: spareTables, unwinding: unwinding(),
-            pythons: plan.options.canWakeAtEachSample ? PythonStacks(box: pythons) : nil, runtimeCodes: runtimeCodes)
+            pythons: plan.options.userStack.map { _ in PythonStacks(box: pythons, arrivals: arrivals) },
+            runtimeCodes: runtimeCodes)
         do throws(PerfEventError) {
             var sampler = try Sampler(plan.options)
             state.withLock { $0.waker = sampler.waker }
@@ -121,7 +123,7 @@ final class SamplingThread: Sendable {
                 return state.onStart.take()
             }
             onStart?.resume(returning: nil)
-            loop(&sampler, &intake)
+            loop(&sampler, &intake, SampleArrivals(arrivals))
             end(
                 Outcome(
                     ledger: intake.counts, samplesElsewhere: intake.samplesElsewhere,
@@ -145,7 +147,7 @@ final class SamplingThread: Sendable {
         return max(Self.shortestRound, min(Self.roundLength, length))
     }
 
-    private func loop(_ sampler: inout Sampler, _ intake: inout SampleIntake) {
+    private func loop(_ sampler: inout Sampler, _ intake: inout SampleIntake, _ arrivals: SampleArrivals) {
         let roundLength = roundLength
         var roundStart = HostClock.monotonicNow
         var lastScan = roundStart
@@ -154,12 +156,12 @@ final class SamplingThread: Sendable {
         while !shouldStop.load(ordering: .acquiring) {
             let untilEnd = intake.windowEnd > roundStart ? intake.windowEnd - roundStart : 0
             _ = sampler.wait(
-                upTo: min(roundLength, .nanoseconds(Int64(clamping: untilEnd + 5_000_000))),
-                forEachSample: intake.wantsArrivals)
+                upTo: min(roundLength, .nanoseconds(Int64(clamping: untilEnd + 5_000_000))))
             let roundBefore = roundStart
             roundStart = HostClock.monotonicNow
             intake.takeUnwindTables()
             intake.takePythons()
+            arrivals.follow(sampler)
             sampler.drain(into: &intake)
             if intake.needsScan, roundStart - lastScan > second {
                 lastScan = roundStart
@@ -173,6 +175,7 @@ final class SamplingThread: Sendable {
             }
         }
         let end = HostClock.monotonicNow
+        arrivals.end()
         sampler.drainAll(into: &intake)
         intake.missed(upTo: sampler.missedTicks)
         for _ in 0..<Self.lastTableAttempts where intake.isAnyWaiting {

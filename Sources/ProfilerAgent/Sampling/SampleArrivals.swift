@@ -1,0 +1,86 @@
+internal import LinuxSystem
+internal import PerfEvents
+internal import Synchronization
+
+/// One thread for each CPU that looks at samples when they are taken, and reads what lies in the sampled process's
+/// memory before that runs on: the sampler itself comes some milliseconds later.
+///
+/// Threads exist once there is something to look for, and sleep while there is not. Used on the sampling thread.
+final class SampleArrivals {
+    private final class Watcher: Sendable {
+        let watch: SampleWatch
+        let signal: WakeSignal
+        /// 0: sleeps; 1: looks; 2: ends.
+        let order = Atomic<UInt8>(1)
+
+        init(_ watch: SampleWatch) throws(SystemCallError) {
+            self.watch = watch
+            signal = try WakeSignal()
+        }
+
+        func give(_ order: UInt8) {
+            self.order.store(order, ordering: .releasing)
+            signal.wake()
+        }
+
+        func run(_ pythons: PythonArrivals) {
+            _ = SystemThread.claim(cpu: watch.cpu)
+            while true {
+                switch order.load(ordering: .acquiring) {
+                case 0:
+                    signal.wait()
+                    signal.clear()
+                    watch.skip()
+                case 1:
+                    switch watch.wait(orFor: signal) {
+                    case .samples: watch.look(where: pythons.knows) { pythons.arrived($0) }
+                    case .woken: signal.clear()
+                    case .over: return
+                    }
+                default: return
+                }
+            }
+        }
+    }
+
+    private let pythons: PythonArrivals
+    private var watchers: [Watcher] = []
+    private var isLooking = false
+    /// Of the events that `watchers` are of.
+    private var generation = -1
+
+    init(_ pythons: PythonArrivals) { self.pythons = pythons }
+
+    deinit { end() }
+
+    /// Called in each round: threads look, or sleep, or are of other CPUs from now on.
+    func follow(_ sampler: borrowing Sampler) {
+        let shouldLook = !pythons.isEmpty
+        guard shouldLook || isLooking else { return }
+        if shouldLook, generation != sampler.eventGeneration {
+            end()
+            begin(sampler)
+        }
+        guard shouldLook != isLooking else { return }
+        isLooking = shouldLook
+        for watcher in watchers { watcher.give(shouldLook ? 1 : 0) }
+    }
+
+    func end() {
+        for watcher in watchers { watcher.give(2) }
+        watchers.removeAll()
+        isLooking = false
+    }
+
+    /// Where there are no descriptors left for it, interpreters are not read: their samples keep their native frames.
+    private func begin(_ sampler: borrowing Sampler) {
+        generation = sampler.eventGeneration
+        guard let watches = try? sampler.watches() else { return }
+        for watch in watches {
+            guard let watcher = try? Watcher(watch) else { continue }
+            watchers.append(watcher)
+            SystemThread.launch("arrivals-\(watch.cpu)") { [pythons] in watcher.run(pythons) }
+        }
+        isLooking = true
+    }
+}
