@@ -70,7 +70,7 @@ struct PipelineTests {
         let account = try Account(try #require(agents.first))
         #expect(account.isBalanced, "\(account)")
         #expect(account.pending == 0, "\(account)")
-        #expect(account.dropped.values.reduce(0, +) == 0, "\(account)")
+        #expect(account.dropped.values.reduce(0, +) == 0, "\(account) \(agent.errors)")
         let services = try #require(try fleet.query("services", "--json").json()["services"] as? [[String: Any]])
         let stored = services.reduce(0) { $0 + ($1["samples"] as? Int ?? 0) }
         #expect(stored == account.stored)
