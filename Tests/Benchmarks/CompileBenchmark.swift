@@ -16,7 +16,8 @@ func compileBenchmark(_ report: inout Report) async throws {
     let sampling = SamplingThread(
         SamplingPlan(
             options: SamplingOptions(
-                samplesPerSecond: 100, userStack: StackUnwinding.stackCopy(byteCount: 16 << 10)), rule: WindowRule(length: length, isAligned: false)))
+                samplesPerSecond: 100, userStack: StackUnwinding.stackCopy(byteCount: 16 << 10)),
+            rule: WindowRule(length: length, isAligned: false)))
     let folder = try TemporaryFolder()
     let source = folder.path("work.c")
     try Data(sourceText().utf8).write(to: URL(filePath: source))
