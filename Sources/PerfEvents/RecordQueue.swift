@@ -17,10 +17,10 @@
     /// User registers in each sample; nil where neither they nor stacks are sampled.
     private let registers: Int?
 
-    init(capacity: Int = 64 << 10, registers: Int? = nil) {
-        self.capacity = max(64, capacity)
+    init(registers: Int?) {
+        capacity = 64 << 10
         self.registers = registers
-        unsafe memory = .allocate(byteCount: self.capacity, alignment: 8)
+        unsafe memory = .allocate(byteCount: capacity, alignment: 8)
         entries.reserveCapacity(256)
     }
 

@@ -210,10 +210,8 @@ struct WholeStackTests {
         let script = folder.path("shares.py")
         try pythonProgram.write(toFile: script, atomically: true, encoding: .utf8)
         let found = try profile(["/usr/bin/python3", script, "2"])
-        // Where the agent comes late the interpreter has moved on; each such sample is told, and all others are whole.
-        let coverage = try #require(found.answer["coverage"] as? [String: Any])
-        let moved = (coverage["brokenReasons"] as? [String: Double])?["interpreter moved on"] ?? 0
-        #expect(found.whole + moved >= 0.97 * found.samples && found.whole > 0.5 * found.samples, "\(coverage)")
+        // Some samples find the interpreter elsewhere than it was; each is told.
+        #expect(found.whole >= 0.9 * found.samples, "\(found.answer["coverage"] ?? "")")
         let names = ["price", "tax", "Log.write"]
         let shares = shares(of: names, in: found.stacks)
         let samples = found.stacks.reduce(0) { $0 + $1.value }
@@ -227,11 +225,8 @@ struct WholeStackTests {
         #expect(
             order.starts(with: ["main", "<module>", "main", "price"])
                 || order.starts(with: ["<module>", "main", "price"]))
-        let untold = found.stacks.filter { stack in
-            stack.frames.contains { $0.contains("_PyEval_EvalFrameDefault") }
-                && !stack.frames.contains("[broken: interpreter moved on]")
-        }
-        #expect(untold.reduce(0) { $0 + $1.value } < 0.05 * samples)
+        let loops = found.stacks.filter { $0.frames.contains { $0.contains("_PyEval_EvalFrameDefault") } }
+        #expect(loops.reduce(0) { $0 + $1.value } < 0.05 * samples)
         let lines = try #require(found.answer["lines"] as? [[String: Any]])
         let hottest = try #require(lines.first { $0["file"] as? String == script })
         #expect([4, 5].contains(hottest["line"] as? Int ?? 0) && hottest["name"] as? String == "burn")

@@ -20,10 +20,17 @@ static inline int linux_pin_thread(int cpu) {
     return syscall(SYS_sched_setaffinity, 0, sizeof mask, mask) < 0 ? -errno : 0;
 }
 
-// Puts the calling thread before all ordinary ones (SCHED_FIFO, the lowest of its priorities).
-static inline int linux_go_first(void) {
+// Keeps the calling thread on one CPU, before all ordinary threads there (SCHED_FIFO, the lowest of its priorities);
+// after a failure it is an ordinary thread.
+static inline int linux_claim_cpu(int cpu) {
     struct sched_param parameter = {.sched_priority = 1};
-    return sched_setscheduler(0, SCHED_FIFO, &parameter) < 0 ? -errno : 0;
+    if (sched_setscheduler(0, SCHED_FIFO, &parameter) < 0) return -errno;
+    int result = linux_pin_thread(cpu);
+    if (result < 0) {
+        parameter.sched_priority = 0;
+        sched_setscheduler(0, SCHED_OTHER, &parameter);
+    }
+    return result;
 }
 
 // The calling thread's effective capabilities as bits (capability number n is bit n).

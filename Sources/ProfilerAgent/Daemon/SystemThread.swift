@@ -41,7 +41,6 @@ enum SystemThread {
 
     /// Keeps the calling thread on one CPU, before all ordinary threads there. False where the system forbids that, and
     /// the thread is left as it was: one that must stay on a CPU and wait there for its turn would only come later.
-    static func claim(cpu: Int) -> Bool {
-        linux_go_first() == 0 && linux_pin_thread(Int32(cpu)) == 0
-    }
+    @discardableResult
+    static func claim(cpu: Int) -> Bool { linux_claim_cpu(Int32(clamping: cpu)) == 0 }
 }

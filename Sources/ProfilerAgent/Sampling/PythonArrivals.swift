@@ -1,5 +1,6 @@
 internal import LanguageRuntimes
 internal import PerfEvents
+internal import Profiles
 internal import Synchronization
 internal import Unwinding
 
@@ -14,6 +15,7 @@ final class PythonArrivals: Sendable {
         /// The address range of the interpreter's loop.
         let evaluation: Range<UInt64>?
         fileprivate let python: Mutex<PythonProcess>
+        private let names = Mutex(Names())
 
         fileprivate init(_ found: PythonAnswer) {
             serial = found.serial
@@ -21,12 +23,32 @@ final class PythonArrivals: Sendable {
             python = Mutex(found.python)
         }
 
-        /// Name and file of a code object, and the generation of its number.
-        func names(of code: UInt32) -> (function: String, file: String) {
-            python.withLock { ($0.function(of: code), $0.file(of: code)) }
+        /// Says which code objects the numbers of now name.
+        var generation: UInt32 { python.withLock { $0.codeGeneration } }
+
+        /// Name and file of a code object, numbered by `intern`.
+        func numbers(
+            of code: UInt32, generation: UInt32, _ intern: (String) -> UInt32
+        ) -> (name: UInt32, file: UInt32) {
+            names.withLock { names in
+                if names.generation != generation { names = Names(generation: generation) }
+                let place = Int(code)
+                while names.numbers.count <= place { names.numbers.append(nil) }
+                if let known = names.numbers[place] { return known }
+                let (function, file) = python.withLock { ($0.function(of: code), $0.file(of: code)) }
+                let new = (name: intern(function), file: file.isEmpty ? Frame.none : intern(file))
+                names.numbers[place] = new
+                return new
+            }
         }
 
-        var generation: UInt32 { python.withLock { $0.codeGeneration } }
+        fileprivate func forgetNumbers() { names.withLock { $0 = Names() } }
+    }
+
+    /// What names and files of one process are numbered as, by the numbers of their code objects.
+    private struct Names {
+        var generation: UInt32 = 0
+        var numbers: [(name: UInt32, file: UInt32)?] = []
     }
 
     private struct Arrival {
@@ -90,6 +112,12 @@ final class PythonArrivals: Sendable {
         }
     }
 
+    /// Numbers that names were given mean nothing any more.
+    func forgetNumbers() {
+        let known = state.withLock { Array($0.processes.values) }
+        for process in known { process.forgetNumbers() }
+    }
+
     /// Reads the Python stack of a thread that has just been sampled.
     func arrived(_ sample: borrowing SampleRecord) {
         guard !sample.user.registers.isEmpty, let (process, number) = look(sample.pid, sample.tid) else { return }
@@ -100,19 +128,17 @@ final class PythonArrivals: Sendable {
             let outcome = python.stack(
                 ofThread: number, stackPointer: registers.stackPointer, copiedStack: stack)
             state.withLock { state in
-                var arrival = Arrival(
-                    thread: thread, time: time, process: process, generation: 0,
-                    frames: state.frames.count..<state.frames.count, isReadable: false)
+                let first = state.frames.count
+                var isReadable = true
                 switch outcome {
-                case .frames:
-                    state.frames += python.frames
-                    arrival.generation = python.codeGeneration
-                    arrival.isReadable = true
-                case .notInPython: arrival.isReadable = true
-                case .inconsistent: break
+                case .frames: state.frames += python.frames
+                case .notInPython: break
+                case .inconsistent: isReadable = false
                 }
-                arrival.frames = arrival.frames.lowerBound..<state.frames.count
-                state.arrivals.append(arrival)
+                state.arrivals.append(
+                    Arrival(
+                        thread: thread, time: time, process: process, generation: python.codeGeneration,
+                        frames: first..<state.frames.count, isReadable: isReadable))
             }
         }
     }

@@ -15,26 +15,12 @@ struct PythonAnswer: Identifiable, Sendable {
 /// The Python side of the sampling thread's samples: what was read when a sample was taken (`PythonArrivals`) takes the
 /// place of the interpreter's own frames once the native stack has been followed (`PythonMerge`).
 final class PythonStacks {
-    /// Names of one process's code objects by their numbers: those of name and file in the process table, `unknown`
-    /// until they are asked for.
-    private struct Names {
-        var generation: UInt32
-        var numbers: [(name: UInt32, file: UInt32)] = []
-
-        mutating func set(_ numbers: (name: UInt32, file: UInt32), at place: Int) {
-            while self.numbers.count <= place { self.numbers.append((name: unknown, file: unknown)) }
-            self.numbers[place] = numbers
-        }
-    }
-
-    let arrivals: PythonArrivals
-    private var names: [UInt64: Names] = [:]
+    private let arrivals: PythonArrivals
     private var kinds: [PythonMerge.NativeFrame] = []
     private var merged: [PythonMerge.Frame] = []
     private var python: [PythonFrame] = []
     private let box: AnswerBox<PythonAnswer>
 
-    private static let unknown = UInt32.max
     /// Nanoseconds from a sample's arrival to its being handed on. One that waits for an unwind table is not merged.
     private static let longestDelay: UInt64 = 1_000_000_000
 
@@ -42,8 +28,6 @@ final class PythonStacks {
         self.box = box
         self.arrivals = arrivals
     }
-
-    var isEmpty: Bool { arrivals.isEmpty }
 
     /// Takes the interpreters that were found. `serial` gives the entry that now has a PID.
     func takeFound(serial: (Int32) -> UInt64?) {
@@ -53,11 +37,10 @@ final class PythonStacks {
     /// The window has closed: forgets processes that have ended or run another program, and what no sample claimed.
     func closeWindow(at end: UInt64, serial: (Int32) -> UInt64?) {
         arrivals.forget(before: end > Self.longestDelay ? end - Self.longestDelay : 0, serial: serial)
-        if arrivals.isEmpty { names.removeAll() }
     }
 
     /// Numbers of names mean nothing any more.
-    func forgetNames() { names.removeAll() }
+    func forgetNames() { arrivals.forgetNumbers() }
 
     /// Puts what was read when the sample was taken in the place of the interpreter's frames of `stack`, whose user part
     /// begins behind `kernelFrames` and is `native`. `intern` numbers a name.
@@ -75,7 +58,7 @@ final class PythonStacks {
             kinds.append(isLoop ? .evaluation : .other)
             loops += isLoop ? 1 : 0
         }
-        guard reading.isReadable, reading.generation == reading.process.generation || python.isEmpty else {
+        guard reading.isReadable, reading.generation == reading.process.generation else {
             if loops > 0 { stack.end = .broken(.interpreterUnreadable) }
             return
         }
@@ -86,7 +69,8 @@ final class PythonStacks {
             switch merged[place] {
             case .native(let number): return own[number]
             case .interpreted(let number):
-                let (name, file) = names(of: python[number].code, in: reading, intern)
+                let (name, file) = reading.process.numbers(
+                    of: python[number].code, generation: reading.generation, intern)
                 return Frame(kind: .interpreted, name: name, file: file, line: python[number].line)
             }
         }
@@ -95,22 +79,5 @@ final class PythonStacks {
         case .completed: stack.end = .whole
         case .skewed: stack.end = .broken(.interpreterMovedOn)
         }
-    }
-
-    // MARK: Inside
-
-    private func names(
-        of code: UInt32, in reading: PythonArrivals.Reading, _ intern: (String) -> UInt32
-    ) -> (name: UInt32, file: UInt32) {
-        let serial = reading.process.serial
-        if names[serial]?.generation != reading.generation { names[serial] = Names(generation: reading.generation) }
-        let place = Int(code)
-        if let known = names[serial]?.numbers, place < known.count, known[place].name != Self.unknown {
-            return known[place]
-        }
-        let (function, file) = reading.process.names(of: code)
-        let new = (name: intern(function), file: file.isEmpty ? Frame.none : intern(file))
-        names[serial]?.set(new, at: place)
-        return new
     }
 }

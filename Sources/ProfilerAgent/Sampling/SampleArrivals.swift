@@ -24,7 +24,7 @@ final class SampleArrivals {
         }
 
         func run(_ pythons: PythonArrivals) {
-            _ = SystemThread.claim(cpu: watch.cpu)
+            SystemThread.claim(cpu: watch.cpu)
             while true {
                 switch order.load(ordering: .acquiring) {
                 case 0:

@@ -170,7 +170,7 @@ struct SampleIntake: RecordHandler {
             let kernelFrames = stack.frames.count
             let isFollowed = unwinding.follow(
                 sample.user, space: space, slot: slot, runtimes: runtimes, into: &stack)
-            if isFollowed, let pythons, !pythons.isEmpty {
+            if isFollowed, let pythons {
                 pythons.merge(
                     sample, native: unwinding.frames, kernelFrames: kernelFrames, into: &stack,
                     intern: { table.name($0) })
