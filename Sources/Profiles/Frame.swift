@@ -12,12 +12,15 @@ public struct Frame: Hashable, Sendable {
         case native = 3
         /// A kernel function, by name.
         case kernel = 4
-        /// A function compiled at run time, by name.
+        /// A function compiled at run time, by name, with file and line where its runtime tells them.
         case jit = 5
         /// A function run by an interpreter, by name, with file and line.
         case interpreted = 6
         /// Not code: a remark on the stack itself, such as `[truncated]`.
         case marker = 7
+
+        /// Whether such frames can have a file and a line of their own; those of native code come from symbol tables.
+        package var hasSource: Bool { self == .jit || self == .interpreted }
     }
 
     public var kind: Kind

@@ -99,7 +99,7 @@ extension BatchColumns {
                     guard let name = names.next() else { throw .badContent("names are missing") }
                     frame.name = try look(up: name, in: strings, "name")
                 }
-                if kind == .interpreted {
+                if kind.hasSource {
                     guard let (file, line) = sources.next() else { throw .badContent("files or lines are missing") }
                     frame.file = try look(up: file, in: strings, "file")
                     frame.line = line

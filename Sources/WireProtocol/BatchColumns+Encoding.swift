@@ -47,7 +47,7 @@ enum BatchColumns {
             columns.modules.append(modules.position(of: frame.module))
             guard frame.kind == .native else {
                 columns.names.append(strings.position(of: frame.name))
-                if frame.kind == .interpreted {
+                if frame.kind.hasSource {
                     columns.files.append(strings.position(of: frame.file))
                     columns.lines.append(frame.line)
                 }

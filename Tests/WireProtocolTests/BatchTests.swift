@@ -69,6 +69,29 @@ import WireProtocol
         #expect(stack[3].module == Frame.none)
     }
 
+    /// Overloaded methods, and methods of one name in several classes, differ in nothing else.
+    @Test func `functions made at run time that differ in their file or line alone stay apart`() throws {
+        var windows = SampleWindows(seed: 4)
+        var window = windows.window(stacks: 1, services: 1)
+        var table = StackTable()
+        let process = table.intern(Frame(kind: .process, name: table.intern("p")))
+        let thread = table.intern(Frame(kind: .thread, name: table.intern("t")))
+        let root = table.intern(parent: table.intern(parent: StackTable.root, frame: process), frame: thread)
+        let name = table.intern("T.f")
+        let places = [(table.intern("T.java"), UInt32(12)), (table.intern("T.java"), 40), (table.intern("U.java"), 12)]
+        let nodes = places.map { file, line in
+            let frame = Frame(kind: .jit, name: name, file: file, line: line)
+            return table.intern(parent: root, frame: table.intern(frame))
+        }
+        window.stacks = table
+        window.series[0].stacks = StackCounts(nodes: nodes, counts: [1, 2, 3], weights: [5, 10, 15])
+        let back = try Batch(encoding: window, agent: agent, epoch: epoch, sequence: 1).windowProfile()
+        #expect(spelled(back) == spelled(window))
+        let lines = back.series[0].stacks.nodes.map { back.stacks.stack(of: $0).last?.line }
+        #expect(Set(lines) == [12, 40])
+        #expect(back.stacks.frames.count == 5)
+    }
+
     @Test func `the same window makes the same digest and another one a different digest`() throws {
         var windows = SampleWindows(seed: 5)
         let window = windows.window(stacks: 50)

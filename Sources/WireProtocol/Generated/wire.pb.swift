@@ -636,7 +636,7 @@ nonisolated struct PBFrameColumns: Sendable {
   /// One for each native frame: the difference from the address before it in the same module, else the address.
   var addresses: [Int64] = []
 
-  /// One for each interpreted frame.
+  /// One for each JIT-compiled or interpreted frame.
   var files: [UInt32] = []
 
   var lines: [UInt32] = []
