@@ -73,6 +73,14 @@ public struct Sampler: ~Copyable, @unchecked Sendable {
         makePollEntries()
     }
 
+    /// Begins to hear of processes and mappings, so that what is known of them can be read before samples fill the rings.
+    public func listen() {
+        guard !options.enableOnExec || options.scope == .wholeHost else { return }
+        for events in cpus {
+            for event in events.sideBand { event.enable() }
+        }
+    }
+
     /// Starts sampling. With `SamplingOptions.enableOnExec` the command's execve does that.
     public mutating func start() {
         isRunning = true

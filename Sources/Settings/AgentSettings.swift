@@ -8,8 +8,9 @@ public struct AgentSettings: Hashable, Sendable {
     public var samplesPerSecond = 100.0
     /// Whether kernel frames are taken too.
     public var includesKernel = true
-    /// Bytes of stack that are copied with each sample and unwound; 0: the kernel follows frame pointers.
-    public var stackCopyBytes = 16 << 10
+    /// Bytes of stack that are copied with each sample and unwound; 0: the kernel follows frame pointers; nil: by the
+    /// rate.
+    public var stackCopyBytes: Int?
     /// The host's name in answers; nil: the system's.
     public var host: String?
     /// On every sample of this host.
@@ -107,8 +108,14 @@ public struct AgentSettings: Hashable, Sendable {
         settings.includesKernel = try layers.value(
             Names.kernel, settings.includesKernel, expected: "true or false", SettingText.boolean)
         settings.stackCopyBytes = try layers.value(
-            Names.stackCopy, settings.stackCopyBytes, expected: "0, or a size from 1KiB to 63KiB"
-        ) { $0 == "0" ? 0 : SettingText.size($0, within: 1 << 10...63 << 10) }
+            Names.stackCopy, settings.stackCopyBytes, expected: "auto, 0, or a size from 1KiB to 63KiB"
+        ) { text -> Int?? in
+            switch text {
+            case "auto": .some(nil)
+            case "0": 0
+            default: SettingText.size(text, within: 1 << 10...63 << 10).map(Optional.some)
+            }
+        }
         settings.host = try layers.value(
             Names.host, nil, expected: "a host name of 1 to 255 bytes without control characters"
         ) { SettingText.name($0).map(Optional.some) }

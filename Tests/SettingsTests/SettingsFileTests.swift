@@ -25,6 +25,12 @@ private func message(_ work: () throws(SettingsError) -> Void) -> String {
     #expect(try AggregatorSettings.resolve(file: nil, environment: [:], flags: .init()) == AggregatorSettings())
 }
 
+@Test(arguments: [("auto", nil), ("0", 0), ("1KiB", 1 << 10), ("63KiB", 63 << 10)] as [(String, Int?)])
+func `the size of stack copies is a size, or left to the rate`(text: String, bytes: Int?) throws {
+    #expect(try agent("stack_copy: \(text)").stackCopyBytes == bytes)
+    #expect(message { () throws(SettingsError) in _ = try agent("stack_copy: 64KiB") }.contains("auto, 0, or a size"))
+}
+
 @Test func `every setting of an agent file arrives`() throws {
     let settings = try agent(
         """

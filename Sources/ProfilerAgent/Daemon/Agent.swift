@@ -63,11 +63,13 @@ public final class Agent: Sendable {
                 symbolTable: { module in await resolver.symbolTable(of: module.identity) })
         } catch { throw .delivery(error) }
         let inspector = ProcessInspector(wantsCommandLine: names.needsCommandLine)
+        let rate = settings.samplesPerSecond
+        let stackBytes = settings.stackCopyBytes ?? StackUnwinding.stackCopyBytes(atRate: rate)
         thread = SamplingThread(
             SamplingPlan(
                 options: SamplingOptions(
-                    samplesPerSecond: settings.samplesPerSecond, includeKernel: settings.includesKernel,
-                    userStack: StackUnwinding.stackCopy(byteCount: settings.stackCopyBytes)),
+                    samplesPerSecond: rate, includeKernel: settings.includesKernel,
+                    userStack: StackUnwinding.stackCopy(byteCount: stackBytes)),
                 rule: WindowRule(length: Self.windowLength, isAligned: true),
                 windowMemoryBytes: settings.windowMemoryBytes, ledgerFile: delivery.ledger))
         finisher = WindowFinisher(

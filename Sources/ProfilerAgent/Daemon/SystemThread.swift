@@ -39,6 +39,10 @@ enum SystemThread {
         precondition(code == 0, "the system has no thread left (pthread_create: \(code))")
     }
 
+    /// Lets the calling thread, and those that it starts, run soon on a busy host (nice -10). Where the system forbids that
+    /// they are ordinary threads.
+    static func favour() { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -10) }
+
     /// Keeps the calling thread on one CPU, before all ordinary threads there. False where the system forbids that, and
     /// the thread is left as it was: one that must stay on a CPU and wait there for its turn would only come later.
     @discardableResult

@@ -29,7 +29,7 @@ public struct ProfileRequest: Sendable {
     /// nil: until interrupted, or the command's end.
     public var duration: Duration?
     /// Bytes of stack that are copied with each sample and unwound; 0: the kernel follows frame pointers.
-    public var stackCopyBytes = 16 << 10
+    public var stackCopyBytes = 63 << 10
     /// Whether a started command writes its standard output to standard error, because the result goes to the former.
     public var isCommandOutputKeptApart = false
 

@@ -104,6 +104,8 @@ final class SamplingThread: Sendable {
     private static let lastWindowAttempts = 12_000
 
     private func run() {
+        // It sleeps most of the time; rings that nobody empties overflow.
+        SystemThread.favour()
         let arrivals = PythonArrivals()
         let nodes = max(4096, plan.windowMemoryBytes / WindowTable.bytesPerNode)
         var intake = SampleIntake(
@@ -115,8 +117,9 @@ final class SamplingThread: Sendable {
         do throws(PerfEventError) {
             var sampler = try Sampler(plan.options)
             state.withLock { $0.waker = sampler.waker }
-            sampler.start()
+            sampler.listen()
             intake.scan()
+            sampler.start()
             let targets = intake.targets
             let onStart = state.withLock { state in
                 state.targets = targets

@@ -27,7 +27,7 @@ final class StackUnwinding {
     /// Bytes of tables that stay mapped; those not used in the window that closes go first. They take memory only as far
     /// as they are read.
     private static let maximumTableBytes = 256 << 20
-    /// A sample with its 16 KiB of stack at 1,000 Hz on two CPUs for a quarter of a second.
+    /// Samples with 16 KiB of stack in them at 1,000 Hz on two CPUs for a quarter of a second.
     private static let maximumDeferredBytes = 8 << 20
 
     init(architecture: UserArchitecture = .current, box: AnswerBox<UnwindTableAnswer>) {
@@ -36,6 +36,13 @@ final class StackUnwinding {
         unwinder = Unwinder(architecture)
         deferred = DeferredSamples(maximumBytes: Self.maximumDeferredBytes)
         unwinder.set(.unreadable, forFile: MappedFileTable.anonymousFile)
+    }
+
+    /// As much as a ring of 4 MiB holds for a quarter of a second, from 16 to 63 KiB: deep stacks whole at moderate
+    /// rates, and at high ones a ring that a busy host doesn't overflow.
+    static func stackCopyBytes(atRate samplesPerSecond: Double) -> Int {
+        let fitting = Double(4 << 20) / (samplesPerSecond / 4)
+        return min(max(Int(min(fitting, 1e6)) / 1024 * 1024, 16 << 10), UserStackCopy.maximumBytes)
     }
 
     /// What has to be copied of each sample; nil for 0 bytes.
