@@ -16,6 +16,46 @@ public struct StatusAnswer: Hashable, Sendable, Decodable, JSONAnswer {
         }
     }
 
+    /// What became of the questions for symbol tables that were made before.
+    public struct SymbolCache: Hashable, Sendable, Decodable, JSONAnswer {
+        public var tables: Int
+        public var bytes: Int
+        public var hits: UInt64
+        public var misses: UInt64
+        public var damaged: UInt64
+        public var outdated: UInt64
+        public var evicted: UInt64
+        /// Tables that could not be written.
+        public var failures: UInt64
+
+        public init(
+            tables: Int, bytes: Int, hits: UInt64, misses: UInt64, damaged: UInt64, outdated: UInt64, evicted: UInt64,
+            failures: UInt64
+        ) {
+            self.tables = tables
+            self.bytes = bytes
+            self.hits = hits
+            self.misses = misses
+            self.damaged = damaged
+            self.outdated = outdated
+            self.evicted = evicted
+            self.failures = failures
+        }
+
+        public func write(to writer: inout JSONWriter) {
+            writer.beginObject()
+            writer.member("tables", tables)
+            writer.member("bytes", bytes)
+            writer.member("hits", hits)
+            writer.member("misses", misses)
+            writer.member("damaged", damaged)
+            writer.member("outdated", outdated)
+            writer.member("evicted", evicted)
+            writer.member("failures", failures)
+            writer.endObject()
+        }
+    }
+
     public var id: String
     public var host: String
     public var epoch: String
@@ -25,10 +65,12 @@ public struct StatusAnswer: Hashable, Sendable, Decodable, JSONAnswer {
     public var residentBytes: UInt64
     /// nil where the agent has no aggregator.
     public var aggregator: Aggregator?
+    /// nil where no tables are kept; then the answer has no such key.
+    public var symbolCache: SymbolCache?
 
     public init(
         id: Identifier, host: String, epoch: Identifier, samples: SampleAccount, cpuSeconds: Double,
-        residentBytes: UInt64, aggregator: Aggregator?
+        residentBytes: UInt64, aggregator: Aggregator?, symbolCache: SymbolCache? = nil
     ) {
         self.id = id.description
         self.host = host
@@ -37,6 +79,7 @@ public struct StatusAnswer: Hashable, Sendable, Decodable, JSONAnswer {
         self.cpuSeconds = cpuSeconds
         self.residentBytes = residentBytes
         self.aggregator = aggregator
+        self.symbolCache = symbolCache
     }
 
     public func write(to writer: inout JSONWriter) {
@@ -57,6 +100,10 @@ public struct StatusAnswer: Hashable, Sendable, Decodable, JSONAnswer {
             writer.endObject()
         } else {
             writer.null()
+        }
+        if let symbolCache {
+            writer.key("symbolCache")
+            symbolCache.write(to: &writer)
         }
         writer.endObject()
     }

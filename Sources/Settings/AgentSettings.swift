@@ -20,6 +20,7 @@ public struct AgentSettings: Hashable, Sendable {
     /// Largest memory in bytes for the stacks of a window; samples past it are dropped and counted.
     public var windowMemoryBytes = 32 << 20
     public var helper = Helper()
+    public var symbols = Symbols()
     public var logLevel = LogLevel.info
 
     /// Where batches wait for their acknowledgement.
@@ -45,6 +46,16 @@ public struct AgentSettings: Hashable, Sendable {
         /// For one file.
         public var maximumTime = Duration.seconds(30)
         public var maximumFileBytes = 4 << 30
+
+        public init() {}
+    }
+
+    /// What is kept of files that were read.
+    public struct Symbols: Hashable, Sendable {
+        /// Of finished symbol tables; nil: the program's own choice.
+        public var cacheDirectory: String?
+        /// Past this many bytes, tables that were not used for the longest time go; 0: none is kept.
+        public var maximumCacheBytes = 256 << 20
 
         public init() {}
     }
@@ -142,9 +153,27 @@ public struct AgentSettings: Hashable, Sendable {
         settings.helper.maximumFileBytes = try layers.value(
             Names.helperFile, settings.helper.maximumFileBytes, expected: "a size from 1 MiB to 4 GiB, as in 1GiB"
         ) { SettingText.size($0, within: 1 << 20...4 << 30) }
+        settings.symbols = try symbols(layers)
         settings.logLevel = try layers.value(
             Names.logLevel, settings.logLevel, expected: LogLevel.expected, LogLevel.init(rawValue:))
         return settings
+    }
+
+    /// What the environment alone says, for `perf-agent profile`, which reads no file of the host's.
+    public static func symbols(environment: [String: String]) throws(SettingsError) -> Symbols {
+        try symbols(try SettingsLayers(file: nil, environment: environment, flags: [:]))
+    }
+
+    private static func symbols(_ layers: SettingsLayers) throws(SettingsError) -> Symbols {
+        var symbols = Symbols()
+        symbols.cacheDirectory = try layers.value(
+            Names.symbolCache, nil, expected: "a path without control characters"
+        ) { SettingText.path($0).map(Optional.some) }
+        symbols.maximumCacheBytes = try layers.value(
+            Names.symbolCacheSize, symbols.maximumCacheBytes,
+            expected: "0, or a size from 1 MiB to 1 TiB, as in 256MiB"
+        ) { $0 == "0" ? 0 : SettingText.size($0, within: 1 << 20...1 << 40) }
+        return symbols
     }
 
     /// One warning for each `PERF_AGENT_*` variable that means nothing, naming the nearest that does.
@@ -169,11 +198,12 @@ public struct AgentSettings: Hashable, Sendable {
         static let helperMemory = Setting("helper.memory", "PERF_AGENT_HELPER_MEMORY")
         static let helperTime = Setting("helper.time", "PERF_AGENT_HELPER_TIME")
         static let helperFile = Setting("helper.file_size", "PERF_AGENT_HELPER_FILE_SIZE")
+        static let symbolCache = Setting("symbols.cache", "PERF_AGENT_SYMBOL_CACHE")
+        static let symbolCacheSize = Setting("symbols.cache_size", "PERF_AGENT_SYMBOL_CACHE_SIZE")
         static let logLevel = Setting("log_level", "PERF_AGENT_LOG_LEVEL")
         static let all = [
             aggregator, rate, kernel, stackCopy, host, labels, spoolDirectory, spoolSize, spoolSync, memory,
-            helperMemory,
-            helperTime, helperFile, logLevel,
+            helperMemory, helperTime, helperFile, symbolCache, symbolCacheSize, logLevel,
         ]
         static let allKeys = all.map(\.key) + ["services"]
     }

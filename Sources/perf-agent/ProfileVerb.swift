@@ -147,6 +147,12 @@ struct ProfileVerb: AsyncParsableCommand {
             depth: depth ?? project?.depth ?? 1024, duration: limit == .zero ? nil : limit)
         request.names = try ProfileArguments.names(names)
         request.isCommandOutputKeptApart = isCommandOutputKeptApart
+        let environment = environmentVariables()
+        do throws(SettingsError) {
+            let symbols = try AgentSettings.symbols(environment: environment)
+            let path = symbols.cacheDirectory ?? SymbolTableCacheDirectory.path(ofUser: environment)
+            if let path, symbols.maximumCacheBytes > 0 { request.symbolCache = (path, symbols.maximumCacheBytes) }
+        } catch { throw Failure("\(error)") }
         return request
     }
 

@@ -114,6 +114,16 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
             "cpuSeconds":0.25,"residentBytes":4096,"aggregator":null}
             """)
     #expect(try JSONDecoder().decode(StatusAnswer.self, from: Data(status.json())) == status)
+    var keeping = status
+    keeping.symbolCache = StatusAnswer.SymbolCache(
+        tables: 1, bytes: 2, hits: 3, misses: 4, damaged: 5, outdated: 6, evicted: 7, failures: 8)
+    #expect(
+        text(keeping.json()).hasSuffix(
+            """
+            "aggregator":null,"symbolCache":{"tables":1,"bytes":2,"hits":3,"misses":4,"damaged":5,"outdated":6,\
+            "evicted":7,"failures":8}}
+            """))
+    #expect(try JSONDecoder().decode(StatusAnswer.self, from: Data(keeping.json())) == keeping)
 }
 
 @Test func `the answer of profile adds the command and the tree`() throws {

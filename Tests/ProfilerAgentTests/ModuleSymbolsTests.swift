@@ -3,6 +3,7 @@ import LinuxSystem
 import Profiles
 import SymbolSources
 import SymbolTables
+import Synchronization
 import Testing
 
 @testable import ProfilerAgent
@@ -56,40 +57,143 @@ private final class Folder: Sendable {
         #expect(await cache.statistics.hits == 1)
         #expect(reader.statistics.requests == requests)
     }
+
+    @Test func `a poor table is kept until a debug file comes`() async throws {
+        let folder = Folder()
+        try #require(
+            folder.run(
+                """
+                printf 'int f(int c) { return c * 2; }\\nint main(int c, char **v) { return f(c); }\\n' > p.c \
+                && gcc -g -O0 p.c -o full && objcopy --only-keep-debug full hidden && strip -g full -o program \
+                && objcopy --add-gnu-debuglink=hidden program && mv hidden elsewhere
+                """))
+        let reader = ObjectReader(executable: helperProgram, arguments: [])
+        let file = try OwnedDescriptor.open(folder.path + "/program")
+        let identity = try await reader.identify(file).get().identity
+        func made() async throws -> SymbolTable {
+            let cache = try SymbolTableCacheDirectory(path: folder.path + "/cache", maximumBytes: 1 << 20)
+            let bytes = try await ModuleSymbols(reader: reader, cache: cache).table(
+                of: file, identity: identity, path: folder.path + "/program", process: getpid()
+            ).get()
+            return try SymbolTable(decoding: bytes)
+        }
+        #expect(try await made().quality == .symbols)
+        let requests = reader.statistics.requests
+        #expect(try await made().quality == .symbols)
+        // Whether there is something better was asked, nothing more.
+        #expect(reader.statistics.requests == requests + 1)
+        #expect(folder.run("mv elsewhere hidden"))
+        #expect(try await made().quality == .debugInformation)
+        #expect(folder.run("rm hidden"))
+        #expect(try await made().quality == .debugInformation)
+    }
 }
 
 private func identity(_ byte: UInt8) -> ModuleIdentity { ModuleIdentity(kind: .buildID, bytes: [byte, 2, 3, 4]) }
 
+/// Tables of one size, told apart by their function's name.
+private func table(_ byte: UInt8, quality: SymbolQuality = .debugInformation) throws -> [UInt8] {
+    var builder = SymbolTableBuilder(quality: quality, loadSegments: [])
+    let name = builder.index(ofName: [97 + byte])
+    builder.add(16, 32, name: try #require(name))
+    return try builder.finish().encoded()
+}
+
 @Suite struct SymbolTableCacheDirectoryTests {
     @Test func `tables outlive the agent, the least recently used goes first`() async throws {
         let folder = Folder()
-        var cache = try SymbolTableCacheDirectory(path: folder.path + "/c", maximumBytes: 3 * 132)
+        let tables = try (0..<5).map { try table($0) }
+        let size = tables[0].count + 64
+        var cache = try SymbolTableCacheDirectory(path: folder.path + "/c", maximumBytes: 3 * size)
         for byte in 1...3 as ClosedRange<UInt8> {
-            await cache.store([UInt8](repeating: byte, count: 100), of: identity(byte))
+            await cache.store(tables[Int(byte)], of: identity(byte), sources: [])
         }
-        #expect(await cache.table(of: identity(1))?.first == 1)
-        await cache.store([UInt8](repeating: 4, count: 100), of: identity(4))
+        #expect(await cache.table(of: identity(1))?.table == tables[1])
+        await cache.store(tables[4], of: identity(4), sources: .debugFile)
         #expect(await cache.table(of: identity(2)) == nil)
         #expect(await cache.statistics.evicted == 1)
-        cache = try SymbolTableCacheDirectory(path: folder.path + "/c", maximumBytes: 3 * 132)
+        cache = try SymbolTableCacheDirectory(path: folder.path + "/c", maximumBytes: 3 * size)
         #expect(await cache.statistics.files == 3)
-        #expect(await cache.table(of: identity(1))?.count == 100)
-        cache = try SymbolTableCacheDirectory(path: folder.path + "/c", maximumBytes: 140)
+        #expect(await cache.table(of: identity(4))?.sources == .debugFile)
+        #expect(await cache.table(of: identity(1))?.table == tables[1])
+        cache = try SymbolTableCacheDirectory(path: folder.path + "/c", maximumBytes: size)
         #expect(await cache.statistics.files == 1)
-        #expect(await cache.table(of: identity(1))?.count == 100)
+        #expect(await cache.statistics.bytes == size)
+        #expect(await cache.table(of: identity(1))?.isComplete == true)
     }
 
-    @Test func `a damaged file is deleted and counted, what is no build ID is not kept`() async throws {
+    @Test(arguments: [
+        "printf X | dd of=c/01020304.symbols bs=1 seek=60 conv=notrunc", "truncate -s 20 c/01020304.symbols",
+        "truncate -s 90 c/01020304.symbols", "printf X >> c/01020304.symbols", "truncate -s 0 c/01020304.symbols",
+    ])
+    func `a damaged file is deleted and counted`(damage: String) async throws {
         let folder = Folder()
         let cache = try SymbolTableCacheDirectory(path: folder.path + "/c", maximumBytes: 1000)
-        await cache.store([1, 2, 3], of: identity(1))
-        await cache.store([1, 2, 3], of: ModuleIdentity(kind: .contentDigest, bytes: [9, 9]))
-        await cache.store([UInt8](repeating: 0, count: 2000), of: identity(2))
-        #expect(await cache.statistics.files == 1)
-        #expect(folder.run("printf X | dd of=c/01020304.symbols bs=1 seek=33 conv=notrunc"))
+        await cache.store(try table(1), of: identity(1), sources: [])
+        #expect(folder.run(damage))
         #expect(await cache.table(of: identity(1)) == nil)
         #expect(await cache.statistics.damaged == 1)
         #expect(await cache.statistics.bytes == 0)
         #expect(!folder.run("test -e c/01020304.symbols"))
+        await cache.store(try table(1), of: identity(1), sources: [])
+        #expect(await cache.table(of: identity(1)) != nil)
+    }
+
+    @Test func `whole files with what is no table are damaged, too`() async throws {
+        let folder = Folder()
+        let cache = try SymbolTableCacheDirectory(path: folder.path + "/c", maximumBytes: 1000)
+        await cache.store([1, 2, 3], of: identity(1), sources: [])
+        #expect(await cache.statistics.files == 1)
+        #expect(await cache.table(of: identity(1)) == nil)
+        #expect(await cache.statistics.damaged == 1)
+    }
+
+    @Test func `what is no build ID or too large is not kept, and a link is not followed`() async throws {
+        let folder = Folder()
+        let cache = try SymbolTableCacheDirectory(path: folder.path + "/c", maximumBytes: 1000)
+        await cache.store(try table(1), of: ModuleIdentity(kind: .contentDigest, bytes: [9, 9]), sources: [])
+        await cache.store([UInt8](repeating: 0, count: 2000), of: identity(2), sources: [])
+        #expect(await cache.statistics.files == 0)
+        await cache.store(try table(1), of: identity(1), sources: [])
+        #expect(folder.run("mv c/01020304.symbols elsewhere && ln -s ../elsewhere c/01020304.symbols"))
+        #expect(await cache.table(of: identity(1)) == nil)
+        #expect(folder.run("test -e elsewhere && test ! -e c/01020304.symbols"))
+    }
+
+    @Test func `a poor table holds for a day, a complete one longer`() async throws {
+        let folder = Folder()
+        let made = Mutex(1_000_000_000)
+        func open() throws -> SymbolTableCacheDirectory {
+            try SymbolTableCacheDirectory(path: folder.path + "/c", maximumBytes: 1000) { made.withLock { $0 } }
+        }
+        let cache = try open()
+        await cache.store(try table(1, quality: .symbols), of: identity(1), sources: [])
+        await cache.store(try table(2), of: identity(2), sources: [])
+        made.withLock { $0 += 86_399 }
+        #expect(await cache.table(of: identity(1))?.isComplete == false)
+        made.withLock { $0 += 2 }
+        #expect(await cache.table(of: identity(1)) == nil)
+        #expect(await cache.table(of: identity(2)) != nil)
+        // A clock that was set back: nobody knows how old it is.
+        await cache.store(try table(1, quality: .symbols), of: identity(1), sources: [])
+        made.withLock { $0 -= 10 }
+        #expect(await cache.table(of: identity(1)) == nil)
+        #expect(await cache.statistics.damaged == 0)
+    }
+
+    @Test func `a user's own cache alone is used`() {
+        let folder = Folder()
+        #expect(
+            SymbolTableCacheDirectory.path(ofUser: ["HOME": folder.path, "XDG_CACHE_HOME": ""])
+                == folder.path + "/.cache/perf-fleet/symbols")
+        #expect(
+            SymbolTableCacheDirectory.path(ofUser: ["HOME": "/", "XDG_CACHE_HOME": folder.path])
+                == folder.path + "/perf-fleet/symbols")
+        if geteuid() == 0, chown(folder.path, 65534, 65534) == 0 {
+            #expect(SymbolTableCacheDirectory.path(ofUser: ["HOME": folder.path]) == nil)
+        }
+        #expect(SymbolTableCacheDirectory.path(ofUser: [:]) == nil)
+        #expect(SymbolTableCacheDirectory.path(ofUser: ["HOME": "relative"]) == nil)
+        #expect(SymbolTableCacheDirectory.path(ofUser: ["XDG_CACHE_HOME": "/nonexistent"]) == nil)
     }
 }

@@ -26,7 +26,10 @@ private func configFile(_ name: String) throws -> SettingsFile {
     for (name, keys) in [
         (
             "agent.yaml",
-            ["aggregator", "rate", "kernel", "host", "labels", "memory", "log_level", "spool", "helper", "services"]
+            [
+                "aggregator", "rate", "kernel", "host", "labels", "memory", "log_level", "spool", "helper", "symbols",
+                "services",
+            ]
         ),
         ("aggregator.yaml", ["data", "listen_agents", "listen_http", "insecure", "retention", "limits", "log_level"]),
     ] {

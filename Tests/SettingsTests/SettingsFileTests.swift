@@ -46,6 +46,7 @@ func `the size of stack copies is a size, or left to the rate`(text: String, byt
           size: 2 GiB
           sync: never
         helper: {memory: 256MiB, time: 5s, file_size: 1GiB}
+        symbols: {cache: /c, cache_size: 1GiB}
         services:
           - program: 'python*'
             cgroup: /system.slice/web-*.service
@@ -68,6 +69,8 @@ func `the size of stack copies is a size, or left to the rate`(text: String, byt
     expected.helper.maximumMemoryBytes = 256 << 20
     expected.helper.maximumTime = .seconds(5)
     expected.helper.maximumFileBytes = 1 << 30
+    expected.symbols.cacheDirectory = "/c"
+    expected.symbols.maximumCacheBytes = 1 << 30
     expected.serviceRules = [
         ServiceRule(
             program: "python*", cgroup: "/system.slice/web-*.service", command: nil, service: "web", version: "2.1"),

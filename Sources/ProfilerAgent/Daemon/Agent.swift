@@ -34,6 +34,7 @@ public final class Agent: Sendable {
     private let thread: SamplingThread
     private let finisher: WindowFinisher
     private let readers: [ObjectReader]
+    private let symbolCache: SymbolTableCacheDirectory?
     private let hostName: Mutex<String>
 
     /// Opens spool and ledger. Nothing is sampled yet.
@@ -48,7 +49,8 @@ public final class Agent: Sendable {
         let identities = ObjectReader(options: identityOptions)
         let tables = ObjectReader(options: tableOptions)
         readers = [identities, tables]
-        let resolver = ModuleResolver(identities: identities, tables: tables)
+        let cache = Self.symbolCache(settings, logger)
+        let resolver = ModuleResolver(identities: identities, tables: tables, cache: cache)
         let names = ServiceNames(rules: settings.serviceRules)
         let host = Self.facts(settings, version)
         var deliverySettings = DeliverySettings(
@@ -75,11 +77,24 @@ public final class Agent: Sendable {
         finisher = WindowFinisher(
             resolver: resolver, inspector: inspector, names: names, hostLabels: host.labels,
             runtimes: RuntimeNaming(codes: thread.runtimeCodes), logger: logger)
+        symbolCache = cache
         self.delivery = delivery
         self.settings = Mutex(settings)
         self.version = version
         self.logger = logger
         hostName = Mutex(host.name)
+    }
+
+    /// nil where none is wanted, and where it can't be had: then every table is made anew, which is worth a warning alone.
+    private static func symbolCache(_ settings: AgentSettings, _ logger: Logger) -> SymbolTableCacheDirectory? {
+        guard settings.symbols.maximumCacheBytes > 0 else { return nil }
+        let path = settings.symbols.cacheDirectory ?? settings.spool.directory + "/symbols"
+        do throws(DeliveryError) {
+            return try SymbolTableCacheDirectory(path: path, maximumBytes: settings.symbols.maximumCacheBytes)
+        } catch {
+            logger.warning("symbol tables are not kept: \(error.reason); symbols.cache names another directory")
+            return nil
+        }
     }
 
     /// Samples and delivers until `stop`; returns when what was held is delivered or spooled.
@@ -139,6 +154,7 @@ public final class Agent: Sendable {
         if old.spool != new.spool { needRestart.append("spool") }
         if old.windowMemoryBytes != new.windowMemoryBytes { needRestart.append("memory") }
         if old.helper != new.helper { needRestart.append("helper") }
+        if old.symbols != new.symbols { needRestart.append("symbols") }
         if old.logLevel != new.logLevel { needRestart.append("log_level") }
         return needRestart
     }
@@ -155,13 +171,14 @@ public final class Agent: Sendable {
     private func status(_ format: String) async -> [UInt8] {
         let delivery = await delivery.status()
         let helpers = readers.compactMap(\.statistics.helper)
+        let tables = await symbolCache?.statistics
         let answer = StatusAnswer(
             id: delivery.agent, host: hostName.withLock { $0 }, epoch: delivery.epoch,
             samples: SampleAccount(ledger: delivery.ledger, stored: delivery.stored),
             cpuSeconds: Double(cpuNanoseconds(helpers)) / 1e9, residentBytes: residentBytes(helpers),
             aggregator: delivery.address.map {
                 StatusAnswer.Aggregator(address: "\($0)", state: delivery.state.rawValue, since: delivery.since)
-            })
+            }, symbolCache: tables.map(StatusAnswer.SymbolCache.init))
         return format == "json" ? answer.json() + [10] : Array(Self.text(answer, delivery).utf8)
     }
 
@@ -176,6 +193,12 @@ public final class Agent: Sendable {
                 + " \(delivery.spooledBytes) bytes",
             "itself      \((answer.cpuSeconds * 100).rounded() / 100) s of CPU, \(answer.residentBytes >> 20) MiB resident",
         ]
+        if let cache = answer.symbolCache {
+            lines.append(
+                "symbols     \(cache.tables) tables kept, \(cache.bytes) bytes; found \(cache.hits) times, not found"
+                    + " \(cache.misses) times; \(cache.damaged) damaged, \(cache.outdated) of another build,"
+                    + " \(cache.evicted) gone for want of space, \(cache.failures) could not be written")
+        }
         if let aggregator = answer.aggregator {
             lines.append(
                 "aggregator  \(aggregator.address): \(aggregator.state) since \(aggregator.since)"
@@ -201,5 +224,13 @@ public final class Agent: Sendable {
         guard let text = ProcFile.read("/proc/\(process)/statm", limit: 256) else { return 0 }
         let fields = String(decoding: text, as: UTF8.self).split(separator: " ")
         return fields.count > 1 ? (UInt64(fields[1]) ?? 0) * UInt64(max(1, sysconf(Int32(_SC_PAGESIZE)))) : 0
+    }
+}
+
+extension StatusAnswer.SymbolCache {
+    init(_ counts: SymbolTableCacheDirectory.Statistics) {
+        self.init(
+            tables: counts.files, bytes: counts.bytes, hits: counts.hits, misses: counts.misses,
+            damaged: counts.damaged, outdated: counts.outdated, evicted: counts.evicted, failures: counts.failures)
     }
 }

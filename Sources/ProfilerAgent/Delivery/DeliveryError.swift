@@ -35,6 +35,16 @@ public enum DeliveryError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// What happened, without advice: for other directories than the spool's.
+    var reason: String {
+        switch self {
+        case .system(let operation, let path, let code): "can't \(operation) \(path): \(Self.text(of: code))"
+        case .notPrivate(let path, let reason): "\(path) \(reason)"
+        case .notRegular(let path): "\(path) is not a regular file"
+        case .spoolInUse, .recordTooLarge, .unencodable: description
+        }
+    }
+
     /// The error number of a `system` case, else 0.
     var code: Int32 {
         if case .system(_, _, let code) = self { return code }

@@ -106,15 +106,24 @@ final class PrivateDirectory {
     }
 
     /// Puts `bytes` in the place of the file in one step: a reader, and a restart after a kill, see the old or the new.
-    func replace(_ name: String, with bytes: [UInt8], synchronised: Bool) throws(DeliveryError) {
-        let beside = name + ".new"
+    /// They are written to the file `beside` first, which several processes must each call otherwise.
+    func replace(
+        _ name: String, with bytes: [UInt8], synchronised: Bool, beside: String? = nil
+    ) throws(DeliveryError) {
+        let beside = beside ?? name + ".new"
         guard let file = try open(beside, O_WRONLY | O_CREAT | O_TRUNC) else {
             throw .system(operation: "create", path: path(of: beside), code: ENOENT)
         }
         defer { close(file) }
-        try writeBytes(bytes, to: file, name: beside, at: 0)
-        if synchronised { try synchronise(file, name: beside) }
-        try rename(beside, to: name)
+        do {
+            try writeBytes(bytes, to: file, name: beside, at: 0)
+            if synchronised { try synchronise(file, name: beside) }
+            try rename(beside, to: name)
+        } catch {
+            // Half of it would only take space, which may be what was missing.
+            try? remove(beside)
+            throw error
+        }
         if synchronised { try synchroniseEntries() }
     }
 

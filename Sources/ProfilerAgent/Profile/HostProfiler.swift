@@ -32,7 +32,7 @@ public final class HostProfiler: Sendable {
         let (thread, isWholeHost) = try await startSampling(command: command, target: target, &notes)
         let identities = ObjectReader()
         let tables = ObjectReader()
-        let resolver = ModuleResolver(identities: identities, tables: tables)
+        let resolver = ModuleResolver(identities: identities, tables: tables, cache: symbolCache(&notes))
         let finisher = WindowFinisher(
             resolver: resolver, inspector: ProcessInspector(wantsCommandLine: false), names: ServiceNames(),
             hostLabels: [], runtimes: RuntimeNaming(codes: thread.runtimeCodes))
@@ -90,6 +90,18 @@ public final class HostProfiler: Sendable {
         func text(_ seconds: Double) -> String { "\((seconds * 1000).rounded() / 1000) s" }
         return "CPU used \(text(used)), sampled \(text(sampled)), not seen \(text(max(0, used - sampled)))"
             + " (children that live shorter than a sampling period are missed without the right to sample the host)"
+    }
+
+    private func symbolCache(_ notes: inout [String]) -> SymbolTableCacheDirectory? {
+        guard let wanted = request.symbolCache else { return nil }
+        do throws(DeliveryError) {
+            return try SymbolTableCacheDirectory(path: wanted.path, maximumBytes: wanted.maximumBytes)
+        } catch {
+            notes.append(
+                "symbol tables are not kept for the next time: \(error.reason); PERF_AGENT_SYMBOL_CACHE names another"
+                    + " directory, PERF_AGENT_SYMBOL_CACHE_SIZE=0 does without")
+            return nil
+        }
     }
 
     // MARK: Target

@@ -30,6 +30,8 @@ public struct ProfileRequest: Sendable {
     public var duration: Duration?
     /// Bytes of stack that are copied with each sample and unwound; 0: the kernel follows frame pointers.
     public var stackCopyBytes = 63 << 10
+    /// Where symbol tables are kept for the next time, and at most how many bytes of them; nil: nowhere.
+    public var symbolCache: (path: String, maximumBytes: Int)?
     /// Whether a started command writes its standard output to standard error, because the result goes to the former.
     public var isCommandOutputKeptApart = false
 

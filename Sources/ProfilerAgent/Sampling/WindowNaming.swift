@@ -155,15 +155,10 @@ struct WindowNaming {
         var version = answer.version
         if version.isEmpty, process.program != ProcessEntry.unknownName {
             let identity = module(process.program, raw).module.identity
-            if identity.kind == .buildID { version = Self.hexadecimal(identity.bytes) }
+            if identity.kind == .buildID { version = Hexadecimal.text(identity.bytes) }
         }
         let names = Set(answer.labels.map(\.name))
         let labels = (answer.labels + hostLabels.filter { !names.contains($0.name) }).sorted()
         return SeriesKey(service: answer.service, version: version, labels: labels, type: .cpu)
-    }
-
-    private static func hexadecimal(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

@@ -1,7 +1,6 @@
 import LinuxSystem
 import Profiles
 import SymbolSources
-import SymbolTables
 
 /// Makes symbol tables of modules from the best that is at hand: a table that was made before, the module's own debug
 /// information, a separate debug file below the root of the process that runs it.
@@ -18,34 +17,44 @@ struct ModuleSymbols: Sendable {
     func table(
         of file: borrowing OwnedDescriptor, identity: ModuleIdentity, path: String, process: Int32
     ) async -> Result<[UInt8], ObjectReaderFailure> {
-        if let known = await cache?.table(of: identity) { return .success(known) }
-        var files = DebugDescriptors()
-        if case .success(let module) = await reader.debugLinks(file) {
-            files = await debugFiles(of: module, path: path, process: process)
-        }
-        var result = await reader.symbolTable(file, with: files)
+        let kept = await cache?.table(of: identity)
+        if let kept, kept.isComplete { return .success(kept.table) }
+        let found = await debugFiles(of: file, path: path, process: process)
+        // A poor table is as good as a new one until somebody installs debug files.
+        if let kept, kept.sources.isSuperset(of: found.sources) { return .success(kept.table) }
+        var result = await reader.symbolTable(file, with: found.files)
         switch result {
         case .failure(.helperDied), .failure(.tookTooLong):
             // Most likely over debug information, which is not worth the names.
-            result = await reader.functionTable(file, with: files)
+            result = await reader.functionTable(file, with: found.files)
         default: break
         }
-        // A poor table may be a better one as soon as somebody installs debug files; that is worth another look.
-        if let cache, case .success(let bytes) = result, let table = try? SymbolTable(decoding: bytes),
-            table.quality == .debugInformation, table.gaps.isEmpty
-        {
-            await cache.store(bytes, of: identity)
+        if let cache, case .success(let bytes) = result {
+            await cache.store(bytes, of: identity, sources: found.sources)
         }
         return result
     }
 
-    private func debugFiles(of module: LinkedModule, path: String, process: Int32) async -> DebugDescriptors {
+    /// What lies beside a module, and what of it a table is made of.
+    private struct Found: ~Copyable {
         var files = DebugDescriptors()
+        var sources: TableSources = []
+
+        mutating func take(alternate: consuming OwnedDescriptor) {
+            if alternate.rawValue >= 0 { sources.insert(.alternateFile) }
+            files.alternate = alternate
+        }
+    }
+
+    private func debugFiles(of file: borrowing OwnedDescriptor, path: String, process: Int32) async -> Found {
+        var found = Found()
+        guard case .success(let module) = await reader.debugLinks(file) else { return found }
         if module.links.hasDebugInformation {
+            found.sources.insert(.ownDebugInformation)
             if let alternate = module.links.alternate {
-                files.alternate = await openAlternate(alternate, beside: path, process: process)
+                found.take(alternate: await openAlternate(alternate, beside: path, process: process))
             }
-            return files
+            return found
         }
         let buildID = module.identity.kind == .buildID ? module.identity.bytes : []
         let paths = DebugFileSearch.paths(buildID: buildID, link: module.links.link?.name, modulePath: path)
@@ -63,12 +72,13 @@ struct ModuleSymbols: Sendable {
             }
             guard debug.links.hasDebugInformation || debug.links.hasSymbols else { continue }
             if let alternate = debug.links.alternate {
-                files.alternate = await openAlternate(alternate, beside: paths[next - 1], process: process)
+                found.take(alternate: await openAlternate(alternate, beside: paths[next - 1], process: process))
             }
-            files.debug = candidate
-            return files
+            found.files.debug = candidate
+            found.sources.insert(.debugFile)
+            return found
         }
-        return files
+        return found
     }
 
     private func openAlternate(
