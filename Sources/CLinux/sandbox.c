@@ -165,3 +165,81 @@ int linux_limit_system_calls(void) {
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 #endif
 }
+
+#define REFUSE_CALL(name) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), REFUSE
+// Opening for writing, or with what makes files: the flags are argument `index`.
+#define REFUSE_WRITING(name, index)                                                                  \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 4), LOAD(ARGUMENT(index)),                   \
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, 0, 1), REFUSE, ALLOW
+
+int linux_limit_to_network(void) {
+#ifndef OWN_ARCHITECTURE
+    errno = ENOSYS;
+    return -1;
+#else
+    // Resolvers and TLS libraries load plug-ins, read settings and start threads as they like; so here stands what they
+    // have no business with, and not what they need.
+    struct sock_filter filter[] = {
+        LOAD(offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCHITECTURE, 1, 0),
+        KILL,
+        LOAD(offsetof(struct seccomp_data, nr)),
+#if defined(__x86_64__)
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
+        KILL,
+        REFUSE_WRITING(open, 1),
+        REFUSE_CALL(creat),
+        REFUSE_CALL(unlink),
+        REFUSE_CALL(rename),
+        REFUSE_CALL(mkdir),
+        REFUSE_CALL(rmdir),
+        REFUSE_CALL(link),
+        REFUSE_CALL(symlink),
+        REFUSE_CALL(mknod),
+        REFUSE_CALL(chmod),
+        REFUSE_CALL(chown),
+        REFUSE_CALL(lchown),
+#endif
+        REFUSE_WRITING(openat, 2),
+        REFUSE_CALL(openat2),
+        REFUSE_CALL(unlinkat),
+        REFUSE_CALL(renameat),
+        REFUSE_CALL(renameat2),
+        REFUSE_CALL(mkdirat),
+        REFUSE_CALL(linkat),
+        REFUSE_CALL(symlinkat),
+        REFUSE_CALL(mknodat),
+        REFUSE_CALL(fchmodat),
+        REFUSE_CALL(fchownat),
+        REFUSE_CALL(truncate),
+        // Other programs and other processes.
+        REFUSE_CALL(execve),
+        REFUSE_CALL(execveat),
+        REFUSE_CALL(ptrace),
+        REFUSE_CALL(process_vm_readv),
+        REFUSE_CALL(process_vm_writev),
+        REFUSE_CALL(kill),
+        REFUSE_CALL(tkill),
+        REFUSE_CALL(pidfd_open),
+        REFUSE_CALL(pidfd_getfd),
+        REFUSE_CALL(pidfd_send_signal),
+        // The kernel's wider surface.
+        REFUSE_CALL(unshare),
+        REFUSE_CALL(setns),
+        REFUSE_CALL(mount),
+        REFUSE_CALL(umount2),
+        REFUSE_CALL(chroot),
+        REFUSE_CALL(pivot_root),
+        REFUSE_CALL(bpf),
+        REFUSE_CALL(perf_event_open),
+        REFUSE_CALL(userfaultfd),
+        REFUSE_CALL(io_uring_setup),
+        REFUSE_CALL(add_key),
+        REFUSE_CALL(request_key),
+        REFUSE_CALL(keyctl),
+        ALLOW,
+    };
+    struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+#endif
+}

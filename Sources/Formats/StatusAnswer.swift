@@ -56,6 +56,46 @@ public struct StatusAnswer: Hashable, Sendable, Decodable, JSONAnswer {
         }
     }
 
+    /// What became of the questions for debug files that the host does not have.
+    public struct Debuginfod: Hashable, Sendable, Decodable, JSONAnswer {
+        public var found: UInt64
+        public var bytes: UInt64
+        /// Answers that a server does not know a file.
+        public var absent: UInt64
+        /// Files that were too long, or not those that were asked for.
+        public var useless: UInt64
+        /// Requests without an answer.
+        public var failures: UInt64
+        /// Requests that were not made, because a server lately failed or did not know the file.
+        public var spared: UInt64
+        public var lastFailure: String?
+
+        public init(
+            found: UInt64, bytes: UInt64, absent: UInt64, useless: UInt64, failures: UInt64, spared: UInt64,
+            lastFailure: String?
+        ) {
+            self.found = found
+            self.bytes = bytes
+            self.absent = absent
+            self.useless = useless
+            self.failures = failures
+            self.spared = spared
+            self.lastFailure = lastFailure
+        }
+
+        public func write(to writer: inout JSONWriter) {
+            writer.beginObject()
+            writer.member("found", found)
+            writer.member("bytes", bytes)
+            writer.member("absent", absent)
+            writer.member("useless", useless)
+            writer.member("failures", failures)
+            writer.member("spared", spared)
+            writer.member("lastFailure", lastFailure)
+            writer.endObject()
+        }
+    }
+
     public var id: String
     public var host: String
     public var epoch: String
@@ -67,10 +107,13 @@ public struct StatusAnswer: Hashable, Sendable, Decodable, JSONAnswer {
     public var aggregator: Aggregator?
     /// nil where no tables are kept; then the answer has no such key.
     public var symbolCache: SymbolCache?
+    /// nil where no server is to be asked; then the answer has no such key.
+    public var debuginfod: Debuginfod?
 
     public init(
         id: Identifier, host: String, epoch: Identifier, samples: SampleAccount, cpuSeconds: Double,
-        residentBytes: UInt64, aggregator: Aggregator?, symbolCache: SymbolCache? = nil
+        residentBytes: UInt64, aggregator: Aggregator?, symbolCache: SymbolCache? = nil,
+        debuginfod: Debuginfod? = nil
     ) {
         self.id = id.description
         self.host = host
@@ -80,6 +123,7 @@ public struct StatusAnswer: Hashable, Sendable, Decodable, JSONAnswer {
         self.residentBytes = residentBytes
         self.aggregator = aggregator
         self.symbolCache = symbolCache
+        self.debuginfod = debuginfod
     }
 
     public func write(to writer: inout JSONWriter) {
@@ -104,6 +148,10 @@ public struct StatusAnswer: Hashable, Sendable, Decodable, JSONAnswer {
         if let symbolCache {
             writer.key("symbolCache")
             symbolCache.write(to: &writer)
+        }
+        if let debuginfod {
+            writer.key("debuginfod")
+            debuginfod.write(to: &writer)
         }
         writer.endObject()
     }

@@ -33,7 +33,12 @@ public enum Sandbox {
     /// Descriptors above `lastDescriptor` are closed first. Throws when one of the parts that always work fails:
     /// limits, capabilities, no new privileges, the filter of system calls. A network namespace and another user are
     /// taken where they are permitted; the filter allows no socket in any case.
-    public static func enter(_ limits: Limits, lastDescriptor: Int32) throws(SystemCallError) {
+    ///
+    /// With `keepsNetwork` the process may connect to others and read files that its user may read, and start threads;
+    /// else nothing more.
+    public static func enter(
+        _ limits: Limits, lastDescriptor: Int32, keepsNetwork: Bool = false
+    ) throws(SystemCallError) {
         guard linux_close_from(lastDescriptor + 1) == 0 else { throw SystemCallError("close_range") }
         try limit(RLIMIT_AS, limits.addressSpaceBytes)
         try limit(RLIMIT_CPU, limits.processorSeconds)
@@ -41,13 +46,14 @@ public enum Sandbox {
         try limit(RLIMIT_CORE, 0)
         try limit(RLIMIT_FSIZE, limits.fileBytes)
         _ = nice(limits.niceness)
-        _ = linux_leave_network()
+        if !keepsNetwork { _ = linux_leave_network() }
         guard linux_drop_bounding_set() == 0 else { throw SystemCallError("prctl", on: "PR_CAPBSET_DROP") }
         guard linux_become_user(nobody) == 0 else { throw SystemCallError("setresuid") }
         guard linux_clear_capabilities() == 0 else { throw SystemCallError("capset") }
         guard linux_set_undumpable() == 0 else { throw SystemCallError("prctl", on: "PR_SET_DUMPABLE") }
         guard linux_set_no_new_privileges() == 0 else { throw SystemCallError("prctl", on: "PR_SET_NO_NEW_PRIVS") }
-        guard linux_limit_system_calls() == 0 else { throw SystemCallError("seccomp") }
+        let filtered = keepsNetwork ? linux_limit_to_network() : linux_limit_system_calls()
+        guard filtered == 0 else { throw SystemCallError("seccomp") }
     }
 
     private static func limit(_ resource: __rlimit_resource, _ value: UInt64) throws(SystemCallError) {

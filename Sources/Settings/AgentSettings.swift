@@ -50,12 +50,18 @@ public struct AgentSettings: Hashable, Sendable {
         public init() {}
     }
 
-    /// What is kept of files that were read.
+    /// What is kept of files that were read, and where more of them is had.
     public struct Symbols: Hashable, Sendable {
         /// Of finished symbol tables; nil: the program's own choice.
         public var cacheDirectory: String?
         /// Past this many bytes, tables that were not used for the longest time go; 0: none is kept.
         public var maximumCacheBytes = 256 << 20
+        /// Asked, in this order, for debug files that the host does not have.
+        public var debugServers: [DebugServer] = []
+        /// Longer ones are not taken.
+        public var maximumDebugFileBytes = 512 << 20
+        /// For one file of one server.
+        public var maximumDebugFileTime = Duration.seconds(60)
 
         public init() {}
     }
@@ -173,12 +179,50 @@ public struct AgentSettings: Hashable, Sendable {
             Names.symbolCacheSize, symbols.maximumCacheBytes,
             expected: "0, or a size from 1 MiB to 1 TiB, as in 256MiB"
         ) { $0 == "0" ? 0 : SettingText.size($0, within: 1 << 20...1 << 40) }
+        symbols.debugServers = try debugServers(layers)
+        symbols.maximumDebugFileBytes = try layers.value(
+            Names.debugFileSize, symbols.maximumDebugFileBytes, expected: "a size from 1 MiB to 4 GiB, as in 512MiB"
+        ) { SettingText.size($0, within: 1 << 20...4 << 30) }
+        symbols.maximumDebugFileTime = try layers.value(
+            Names.debugFileTime, symbols.maximumDebugFileTime, expected: "a time from 1s to 1h"
+        ) { SettingText.duration($0, within: .seconds(1) ... .seconds(3600)) }
         return symbols
     }
+
+    /// DEBUGINFOD_URLS, the variable of every other client, counts where no layer of our own says anything; what it holds
+    /// beside URLs is passed over (`warnings`).
+    private static func debugServers(_ layers: SettingsLayers) throws(SettingsError) -> [DebugServer] {
+        guard let found = try layers.text(Names.debuginfod) else {
+            return DebugServer.list(layers.environmentText(commonDebugServers)?.text ?? "").servers
+        }
+        if found.text == "off" { return [] }
+        let (servers, refused) = DebugServer.list(found.text)
+        guard refused.isEmpty, !servers.isEmpty else {
+            throw .unusableValue(
+                found.origin, setting: Names.debuginfod.key,
+                // A URL may hold a password.
+                value: found.text.contains("@") ? "…" : found.text,
+                expected: "off, or at most 16 URLs with http:// or https://, separated by spaces")
+        }
+        return servers
+    }
+
+    private static let commonDebugServers = Setting("symbols.debuginfod", "DEBUGINFOD_URLS")
 
     /// One warning for each `PERF_AGENT_*` variable that means nothing, naming the nearest that does.
     public static func warnings(environment: [String: String]) -> [String] {
         unknownVariables(in: environment, prefix: "PERF_AGENT_", known: environmentNames)
+            + debugServerWarnings(environment: environment)
+    }
+
+    /// One warning where DEBUGINFOD_URLS holds what is no URL of a server.
+    public static func debugServerWarnings(environment: [String: String]) -> [String] {
+        let count = DebugServer.list(environment[commonDebugServers.environment] ?? "").refused.count
+        guard count > 0 else { return [] }
+        return [
+            "\(count) of the words in \(commonDebugServers.environment) can't be used: expected are at most 16 URLs with"
+                + " http:// or https://"
+        ]
     }
 
     /// Every `PERF_AGENT_*` variable that means something, for --help and the documentation.
@@ -200,10 +244,14 @@ public struct AgentSettings: Hashable, Sendable {
         static let helperFile = Setting("helper.file_size", "PERF_AGENT_HELPER_FILE_SIZE")
         static let symbolCache = Setting("symbols.cache", "PERF_AGENT_SYMBOL_CACHE")
         static let symbolCacheSize = Setting("symbols.cache_size", "PERF_AGENT_SYMBOL_CACHE_SIZE")
+        static let debuginfod = Setting("symbols.debuginfod", "PERF_AGENT_DEBUGINFOD")
+        static let debugFileSize = Setting("symbols.debuginfod_size", "PERF_AGENT_DEBUGINFOD_SIZE")
+        static let debugFileTime = Setting("symbols.debuginfod_time", "PERF_AGENT_DEBUGINFOD_TIME")
         static let logLevel = Setting("log_level", "PERF_AGENT_LOG_LEVEL")
         static let all = [
             aggregator, rate, kernel, stackCopy, host, labels, spoolDirectory, spoolSize, spoolSync, memory,
-            helperMemory, helperTime, helperFile, symbolCache, symbolCacheSize, logLevel,
+            helperMemory, helperTime, helperFile, symbolCache, symbolCacheSize, debuginfod, debugFileSize,
+            debugFileTime, logLevel,
         ]
         static let allKeys = all.map(\.key) + ["services"]
     }

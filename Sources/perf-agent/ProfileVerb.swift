@@ -149,10 +149,15 @@ struct ProfileVerb: AsyncParsableCommand {
         request.isCommandOutputKeptApart = isCommandOutputKeptApart
         let environment = environmentVariables()
         do throws(SettingsError) {
-            let symbols = try AgentSettings.symbols(environment: environment)
-            let path = symbols.cacheDirectory ?? SymbolTableCacheDirectory.path(ofUser: environment)
-            if let path, symbols.maximumCacheBytes > 0 { request.symbolCache = (path, symbols.maximumCacheBytes) }
+            request.symbols = try AgentSettings.symbols(environment: environment)
         } catch { throw Failure("\(error)") }
+        if request.symbols.maximumCacheBytes > 0 {
+            request.symbolCachePath =
+                request.symbols.cacheDirectory ?? SymbolTableCacheDirectory.path(ofUser: environment)
+        }
+        for warning in AgentSettings.debugServerWarnings(environment: environment) {
+            Output.message("warning: \(warning)")
+        }
         return request
     }
 

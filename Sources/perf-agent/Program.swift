@@ -12,6 +12,7 @@ enum Program {
         let arguments = Array(CommandLine.arguments.dropFirst())
         // Before there is any other thread: rights are given up thread by thread.
         if arguments.first == "helper" { runHelper() }
+        if arguments.first == "fetch" { runFetcher() }
         Task {
             await PerfAgent.main(ProfileArguments.rewritten(arguments))
             exit(0)

@@ -20,7 +20,15 @@ struct DoctorVerb: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let answer = Doctor.examine()
+        var servers: [DebugServer] = []
+        do throws(SettingsError) {
+            let environment = environmentVariables()
+            servers = try AgentSettings.resolve(
+                file: AgentSettings.file(asked: nil, environment: environment), environment: environment,
+                flags: .init()
+            ).symbols.debugServers
+        } catch { Output.message("perf-agent: \(error)") }
+        let answer = Doctor.examine(debugServers: servers)
         try await reporting { () async throws(Failure) in
             try Output.result(json ? answer.json() + [10] : Array(text(answer).utf8))
         }

@@ -1,4 +1,5 @@
-// The helper process for tests: what `perf-agent helper` is in the product.
+// The helper process for tests: what `perf-agent helper` and `perf-agent fetch` are in the product.
 import ProfilerAgent
 
+if CommandLine.arguments.dropFirst().first == "fetch" { runFetcher() }
 runHelper()

@@ -19,6 +19,9 @@ int linux_leave_network(void);
 int linux_become_user(uint32_t identifier);
 /// Kills the process at every system call but those that a reader of open descriptors needs. Irrevocable.
 int linux_limit_system_calls(void);
+/// Refuses this process and its threads to write files, to start programs and to touch other processes; it may connect
+/// and read what its user may. Irrevocable.
+int linux_limit_to_network(void);
 /// Closes every descriptor from `first` on.
 int linux_close_from(int first);
 /// openat2(2).
@@ -28,6 +31,8 @@ enum {
     LINUX_RESOLVE_NO_MAGICLINKS = 0x02,
     LINUX_RESOLVE_IN_ROOT = 0x10,
     LINUX_O_PATH = 010000000,
+    /// With O_DIRECTORY it is O_TMPFILE.
+    LINUX_O_TMPFILE = 020000000,
 };
 
 /// memfd_create(2), closed on exec.

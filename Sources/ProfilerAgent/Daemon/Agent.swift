@@ -35,6 +35,7 @@ public final class Agent: Sendable {
     private let finisher: WindowFinisher
     private let readers: [ObjectReader]
     private let symbolCache: SymbolTableCacheDirectory?
+    private let debugServers: DebugServers?
     private let hostName: Mutex<String>
 
     /// Opens spool and ledger. Nothing is sampled yet.
@@ -50,7 +51,10 @@ public final class Agent: Sendable {
         let tables = ObjectReader(options: tableOptions)
         readers = [identities, tables]
         let cache = Self.symbolCache(settings, logger)
-        let resolver = ModuleResolver(identities: identities, tables: tables, cache: cache)
+        let cachePath = settings.symbols.cacheDirectory ?? settings.spool.directory + "/symbols"
+        let servers = DebugServers(
+            settings.symbols, reader: tables, cache: cache == nil ? nil : cachePath, folder: settings.spool.directory)
+        let resolver = ModuleResolver(identities: identities, tables: tables, cache: cache, servers: servers)
         let names = ServiceNames(rules: settings.serviceRules)
         let host = Self.facts(settings, version)
         var deliverySettings = DeliverySettings(
@@ -78,6 +82,7 @@ public final class Agent: Sendable {
             resolver: resolver, inspector: inspector, names: names, hostLabels: host.labels,
             runtimes: RuntimeNaming(codes: thread.runtimeCodes), logger: logger)
         symbolCache = cache
+        debugServers = servers
         self.delivery = delivery
         self.settings = Mutex(settings)
         self.version = version
@@ -172,13 +177,15 @@ public final class Agent: Sendable {
         let delivery = await delivery.status()
         let helpers = readers.compactMap(\.statistics.helper)
         let tables = await symbolCache?.statistics
+        let fetched = await debugServers?.statistics
         let answer = StatusAnswer(
             id: delivery.agent, host: hostName.withLock { $0 }, epoch: delivery.epoch,
             samples: SampleAccount(ledger: delivery.ledger, stored: delivery.stored),
             cpuSeconds: Double(cpuNanoseconds(helpers)) / 1e9, residentBytes: residentBytes(helpers),
             aggregator: delivery.address.map {
                 StatusAnswer.Aggregator(address: "\($0)", state: delivery.state.rawValue, since: delivery.since)
-            }, symbolCache: tables.map(StatusAnswer.SymbolCache.init))
+            }, symbolCache: tables.map(StatusAnswer.SymbolCache.init),
+            debuginfod: fetched.map(StatusAnswer.Debuginfod.init))
         return format == "json" ? answer.json() + [10] : Array(Self.text(answer, delivery).utf8)
     }
 
@@ -198,6 +205,12 @@ public final class Agent: Sendable {
                 "symbols     \(cache.tables) tables kept, \(cache.bytes) bytes; found \(cache.hits) times, not found"
                     + " \(cache.misses) times; \(cache.damaged) damaged, \(cache.outdated) of another build,"
                     + " \(cache.evicted) gone for want of space, \(cache.failures) could not be written")
+        }
+        if let served = answer.debuginfod {
+            lines.append(
+                "debuginfod  \(served.found) debug files, \(served.bytes) bytes; \(served.absent) not known,"
+                    + " \(served.useless) of no use, \(served.failures) failures, \(served.spared) not asked again"
+                    + (served.lastFailure.map { " (last: \($0))" } ?? ""))
         }
         if let aggregator = answer.aggregator {
             lines.append(
@@ -232,5 +245,13 @@ extension StatusAnswer.SymbolCache {
         self.init(
             tables: counts.files, bytes: counts.bytes, hits: counts.hits, misses: counts.misses,
             damaged: counts.damaged, outdated: counts.outdated, evicted: counts.evicted, failures: counts.failures)
+    }
+}
+
+extension StatusAnswer.Debuginfod {
+    init(_ counts: DebugServers.Statistics) {
+        self.init(
+            found: counts.found, bytes: counts.bytes, absent: counts.absent, useless: counts.useless,
+            failures: counts.failures, spared: counts.spared, lastFailure: counts.lastFailure)
     }
 }

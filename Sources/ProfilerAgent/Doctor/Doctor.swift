@@ -1,7 +1,9 @@
+internal import CLinux
 public import Formats
 internal import Glibc
 internal import LinuxSystem
 internal import PerfEvents
+public import Settings
 internal import SymbolSources
 
 /// Says what can be sampled on this host and how well, and what to change to make it better.
@@ -19,11 +21,14 @@ public enum Doctor {
         var onlineCPUs: Int
         /// Running programs that compile or interpret code at run time.
         var runtimes: [RuntimeFinding]
+        var debugServers: [DebugServer]
+        /// Where there are servers to ask: whether the library that asks them is there.
+        var canFetch: Bool
     }
 
-    public static func examine() -> DoctorAnswer { answer(look()) }
+    public static func examine(debugServers: [DebugServer]) -> DoctorAnswer { answer(look(debugServers)) }
 
-    static func look() -> Findings {
+    static func look(_ debugServers: [DebugServer]) -> Findings {
         let symbols: Result<Int, KernelSymbolsError>
         do throws(KernelSymbolsError) { symbols = .success(try KernelSymbols.read().count) } catch {
             symbols = .failure(error)
@@ -31,7 +36,8 @@ public enum Doctor {
         return Findings(
             kernelRelease: KernelRelease.current(), probe: .run(), rights: .effective(), isRoot: geteuid() == 0,
             kernelFunctions: symbols, hasTypeFormat: unsafe access("/sys/kernel/btf/vmlinux", R_OK) == 0,
-            containers: .look(), onlineCPUs: CPUList.online()?.count ?? 1, runtimes: RuntimeFinding.look())
+            containers: .look(), onlineCPUs: CPUList.online()?.count ?? 1, runtimes: RuntimeFinding.look(),
+            debugServers: debugServers, canFetch: debugServers.isEmpty || linux_can_fetch() != 0)
     }
 
     static func answer(_ found: Findings) -> DoctorAnswer {
@@ -50,6 +56,7 @@ public enum Doctor {
                 "lost_counts", probe.lostCounts, "the kernel counts lost records beside each event",
                 without: "losses are known only when the ring has room again", since: "6.0"),
             kernelNames(found), typeFormat(found), found.containers.check(), symbols(), debugInformation(),
+            debuginfod(found),
         ]
         checks += RuntimeFinding.checks(found.runtimes)
         return DoctorAnswer(canSample: probe.wholeHost || probe.ownProcesses, checks: checks)
@@ -195,15 +202,37 @@ public enum Doctor {
     private static func symbols() -> Check {
         Check(
             name: "symbols", state: .limited,
-            detail: "functions are named by .symtab and .dynsym; stripped programs show the functions that they export",
+            detail:
+                "functions are named by .symtab, .gnu_debugdata and .dynsym; stripped programs without debug files show"
+                + " the functions that they export",
             remedy: "install or keep symbol tables of your own programs (build without -s)")
     }
 
     private static func debugInformation() -> Check {
         Check(
-            name: "debug_information", state: .missing,
-            detail: "source lines, inlined functions and separate debug files are not read by this version",
-            remedy: "nothing on this host would change it; functions and modules are named all the same")
+            name: "debug_information", state: .ok,
+            detail: "source lines and inlined functions come from the DWARF of a program, or of its debug file in"
+                + " \(DebugFileSearch.directory) or beside it",
+            remedy: "build your own programs with -g, and install the -dbgsym packages of others")
+    }
+
+    private static func debuginfod(_ found: Findings) -> Check {
+        let name = "debuginfod"
+        guard !found.debugServers.isEmpty else {
+            return Check(
+                name: name, state: .ok, detail: "no server is asked for debug files that this host does not have",
+                remedy:
+                    "DEBUGINFOD_URLS or symbols.debuginfod name some, as https://debuginfod.debian.net; they learn the"
+                    + " build IDs of programs without debug information")
+        }
+        let servers = found.debugServers.map(\.description).joined(separator: ", ")
+        guard found.canFetch else {
+            return Check(
+                name: name, state: .limited, detail: "can't ask \(servers): libcurl is not there",
+                remedy: "install libcurl4 (libcurl.so.4)")
+        }
+        return Check(
+            name: name, state: .ok, detail: "asked for debug files that this host does not have: \(servers)")
     }
 }
 

@@ -24,11 +24,12 @@ struct HelperConnection: ~Copyable {
     var identifier: Int32 { process.identifier }
 
     /// Starts a helper and waits until it has given up its rights.
+    /// `more` of the environment than that every helper gets.
     static func start(
-        executable: String, arguments: [String], timeLimit: Duration
+        executable: String, arguments: [String], environment more: [String] = [], timeLimit: Duration
     ) throws(ObjectReaderFailure) -> HelperConnection {
         // Only what the Swift runtime needs: no backtraces of hostile memory, and its libraries in a development build.
-        var environment = ["SWIFT_BACKTRACE=enable=no"]
+        var environment = ["SWIFT_BACKTRACE=enable=no"] + more
         if let path = unsafe getenv("LD_LIBRARY_PATH") {
             unsafe environment.append("LD_LIBRARY_PATH=" + String(cString: path))
         }
@@ -55,7 +56,8 @@ struct HelperConnection: ~Copyable {
 
     /// Asks for one file. After an error that `endsHelper` the connection is of no further use.
     mutating func ask(
-        _ kind: HelperMessage.Kind, file: Int32, debug: Int32 = -1, alternate: Int32 = -1, timeLimit: Duration
+        _ kind: HelperMessage.Kind, file: Int32, debug: Int32 = -1, alternate: Int32 = -1, body: [UInt8] = [],
+        timeLimit: Duration
     ) throws(ObjectReaderFailure) -> HelperAnswer {
         requests += 1
         let deadline = ContinuousClock.now + timeLimit
@@ -68,7 +70,8 @@ struct HelperConnection: ~Copyable {
                 try HelperMessage(kind: .alternateFile, request: requests)
                     .send(over: channel, descriptor: alternate, before: deadline)
             }
-            try HelperMessage(kind: kind, request: requests).send(over: channel, descriptor: file, before: deadline)
+            try HelperMessage(kind: kind, request: requests, body: body).send(
+                over: channel, descriptor: file, before: deadline)
         } catch {
             throw error.code == ETIMEDOUT ? .tookTooLong(timeLimit) : .helperDied(process.end())
         }

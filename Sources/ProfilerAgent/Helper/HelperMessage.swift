@@ -5,8 +5,8 @@ import SymbolSources
 
 /// What parent and helper process say to each other over their socket.
 ///
-/// A message is u32 length of the body, u8 kind, u32 number of the request, body; little-endian. A request has no body
-/// and carries the file's descriptor; an answer in sealed memory has a body of one byte that means nothing. Either side
+/// A message is u32 length of the body, u8 kind, u32 number of the request, body; little-endian. A request carries the
+/// file's descriptor, and has no body but for `fetch`; an answer in sealed memory has a body of one byte that means nothing. Either side
 /// takes the other for hostile: the parent because the helper reads hostile files, the helper by habit.
 struct HelperMessage: Equatable {
     enum Kind: UInt8 {
@@ -24,6 +24,9 @@ struct HelperMessage: Equatable {
         case debugLinks = 10
         /// As `symbolTable`, without reading debug information: for files over which that failed.
         case functionTable = 11
+        /// Parent → fetching process: a `FetchRequest`, with the file to write to; fetching process → parent: a
+        /// `FetchAnswer`.
+        case fetch = 12
         /// Helper → parent: the file could not be read; the body is the reason in UTF-8.
         case failed = 4
         /// Parent → helper: the sections for unwinding are wanted; helper → parent: they lie in the sealed memory whose
@@ -45,6 +48,7 @@ struct HelperMessage: Equatable {
         case .symbolTable, .functionTable: 1 << 26
         case .debugLinks: 1 << 20
         case .failed: 1 << 12
+        case .fetch: 1 << 13
         case .unwindSections: 1
         }
     }

@@ -87,11 +87,13 @@ private enum HelperFailure: Error, CustomStringConvertible {
     }
 }
 
-private func open(_ file: Int32) throws(HelperFailure) -> (object: ObjectFile, source: DescriptorSource) {
+private func open(
+    _ file: Int32, acceptsRelocatable: Bool = false
+) throws(HelperFailure) -> (object: ObjectFile, source: DescriptorSource) {
     guard file >= 0 else { throw .noDescriptor }
     do throws(ObjectFileError) {
         let source = try DescriptorSource(file)
-        return (try ObjectFile(source), source)
+        return (try ObjectFile(source, acceptsRelocatable: acceptsRelocatable), source)
     } catch {
         throw .object(error)
     }
@@ -108,7 +110,8 @@ private func unwindMemory(_ file: Int32) throws(HelperFailure) -> OwnedDescripto
 private func answerBody(
     _ kind: HelperMessage.Kind, _ file: Int32, _ attached: borrowing DebugDescriptors
 ) throws(HelperFailure) -> [UInt8] {
-    let (object, source) = try open(file)
+    // The files that dwz shares among several call themselves relocatable.
+    let (object, source) = try open(file, acceptsRelocatable: kind == .debugLinks)
     switch kind {
     case .identify:
         return ModuleFacts(identity: object.identity, loadSegments: object.loadSegments).encoded()
@@ -131,7 +134,7 @@ private func answerBody(
         return bytes
     case .debugLinks:
         return LinkedModule(identity: object.identity, links: DebugLinks(object, from: source)).encoded()
-    case .ready, .failed, .unwindSections, .debugFile, .alternateFile:
+    case .ready, .failed, .unwindSections, .debugFile, .alternateFile, .fetch:
         throw .notARequest
     }
 }

@@ -4,6 +4,7 @@ internal import LinuxSystem
 internal import Patterns
 internal import PerfEvents
 internal import Profiles
+internal import Settings
 internal import SymbolTables
 internal import Synchronization
 
@@ -32,12 +33,17 @@ public final class HostProfiler: Sendable {
         let (thread, isWholeHost) = try await startSampling(command: command, target: target, &notes)
         let identities = ObjectReader()
         let tables = ObjectReader()
-        let resolver = ModuleResolver(identities: identities, tables: tables, cache: symbolCache(&notes))
+        let cache = symbolCache(&notes)
+        let servers = DebugServers(
+            request.symbols, reader: tables, cache: cache == nil ? nil : request.symbolCachePath,
+            folder: unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp")
+        let resolver = ModuleResolver(identities: identities, tables: tables, cache: cache, servers: servers)
+        let served = ServedTables(resolver: resolver, servers: servers)
         let finisher = WindowFinisher(
             resolver: resolver, inspector: ProcessInspector(wantsCommandLine: false), names: ServiceNames(),
             hostLabels: [], runtimes: RuntimeNaming(codes: thread.runtimeCodes))
         let answering = Task { await finisher.answer(thread.questions, from: thread) }
-        let collecting = Task { await Self.collect(thread, finisher, resolver, host, service: target.service) }
+        let collecting = Task { await Self.collect(thread, finisher, resolver, served, host, service: target.service) }
 
         let start = HostClock.monotonicNow
         let clock = HostClock.now()
@@ -60,7 +66,10 @@ public final class HostProfiler: Sendable {
             notes.append("the command was still running when sampling ended, and was told to end")
         }
         await answering.value
-        let collected = await collecting.value
+        var collected = await collecting.value
+        let better = await served.finish { [self] in shouldStop.load(ordering: .acquiring) && command == nil }
+        collected.tables.merge(better.tables) { $1 }
+        notes += better.notes
 
         // A command is sampled from before it begins, and only its life counts; everything else from when sampling began.
         var range = TimeRange(start: clock.wall(start), end: clock.wall(end))
@@ -93,9 +102,9 @@ public final class HostProfiler: Sendable {
     }
 
     private func symbolCache(_ notes: inout [String]) -> SymbolTableCacheDirectory? {
-        guard let wanted = request.symbolCache else { return nil }
+        guard let path = request.symbolCachePath else { return nil }
         do throws(DeliveryError) {
-            return try SymbolTableCacheDirectory(path: wanted.path, maximumBytes: wanted.maximumBytes)
+            return try SymbolTableCacheDirectory(path: path, maximumBytes: request.symbols.maximumCacheBytes)
         } catch {
             notes.append(
                 "symbol tables are not kept for the next time: \(error.reason); PERF_AGENT_SYMBOL_CACHE names another"
@@ -178,7 +187,8 @@ public final class HostProfiler: Sendable {
 
     /// Takes windows as they end. Symbol tables are read at once, while short-lived programs can still be reached.
     private static func collect(
-        _ thread: SamplingThread, _ finisher: WindowFinisher, _ resolver: ModuleResolver, _ host: Host, service: Glob?
+        _ thread: SamplingThread, _ finisher: WindowFinisher, _ resolver: ModuleResolver, _ served: ServedTables,
+        _ host: Host, service: Glob?
     ) async -> Collected {
         var collected = Collected(collection: SampleCollection(host: host), tables: [:])
         var asked: Set<ModuleIdentity> = []
@@ -190,8 +200,11 @@ public final class HostProfiler: Sendable {
             thread.spareTables.give(raw.table)
             collected.collection.add(stacks, series, window: range)
             for module in stacks.modules where module.identity.kind != .name && asked.insert(module.identity).inserted {
-                guard case .table(let bytes) = await resolver.symbolTable(of: module.identity) else { continue }
-                if let table = try? SymbolTable(decoding: bytes) { collected.tables[module.identity] = table }
+                guard case .table(let bytes) = await resolver.symbolTable(of: module.identity, asking: .never),
+                    let table = try? SymbolTable(decoding: bytes)
+                else { continue }
+                collected.tables[module.identity] = table
+                served.wish(for: module.identity, having: table)
             }
         }
         return collected

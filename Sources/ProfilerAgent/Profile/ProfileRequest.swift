@@ -1,3 +1,4 @@
+public import Settings
 public import SymbolTables
 
 /// What `perf-agent profile` is to measure, everything resolved: flags, PROJECT_CONFIG.xml and defaults.
@@ -30,8 +31,9 @@ public struct ProfileRequest: Sendable {
     public var duration: Duration?
     /// Bytes of stack that are copied with each sample and unwound; 0: the kernel follows frame pointers.
     public var stackCopyBytes = 63 << 10
-    /// Where symbol tables are kept for the next time, and at most how many bytes of them; nil: nowhere.
-    public var symbolCache: (path: String, maximumBytes: Int)?
+    /// Where symbol tables are kept for the next time; nil: nowhere.
+    public var symbolCachePath: String?
+    public var symbols = AgentSettings.Symbols()
     /// Whether a started command writes its standard output to standard error, because the result goes to the former.
     public var isCommandOutputKeptApart = false
 

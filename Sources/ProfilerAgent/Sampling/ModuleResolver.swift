@@ -34,9 +34,13 @@ actor ModuleResolver {
     ///   - identities: answers at once; never behind a symbol table, which may take seconds.
     ///   - tables: builds symbol tables.
     ///   - cache: where finished tables are kept.
-    init(identities: ObjectReader, tables: ObjectReader, cache: SymbolTableCacheDirectory? = nil) {
+    ///   - servers: asked for debug files that this host does not have.
+    init(
+        identities: ObjectReader, tables: ObjectReader, cache: SymbolTableCacheDirectory? = nil,
+        servers: DebugServers? = nil
+    ) {
         self.identities = identities
-        symbols = ModuleSymbols(reader: tables, cache: cache)
+        symbols = ModuleSymbols(reader: tables, cache: cache, servers: servers)
     }
 
     /// What a mapped file is. Known by its path alone where it can't be read.
@@ -64,7 +68,9 @@ actor ModuleResolver {
     }
 
     /// The encoded symbol table of a module that was resolved before; where it can't be read (any more), why.
-    func symbolTable(of identity: ModuleIdentity) async -> SymbolTableAnswer {
+    func symbolTable(
+        of identity: ModuleIdentity, asking: ModuleSymbols.Asking = .also
+    ) async -> SymbolTableAnswer {
         guard let source = sources[identity] else { return .unavailable("its file was not seen, or long ago") }
         var reason = "\(source.file.path) can't be opened"
         for process in [source.owner.process, getpid()] {
@@ -82,7 +88,9 @@ actor ModuleResolver {
                     continue
                 }
                 let path = source.file.path
-                switch await symbols.table(of: file, identity: identity, path: path, process: process) {
+                let table = await symbols.table(
+                    of: file, identity: identity, path: path, process: process, asking: asking)
+                switch table {
                 case .success(let table): return .table(table)
                 case .failure(let failure): reason = "\(source.file.path): \(failure)"
                 }

@@ -3,25 +3,39 @@ import Profiles
 import SymbolSources
 
 /// Makes symbol tables of modules from the best that is at hand: a table that was made before, the module's own debug
-/// information, a separate debug file below the root of the process that runs it.
+/// information, a separate debug file below the root of the process that runs it, one that a server has.
 ///
 /// The agent opens the files, the helper process reads them.
 struct ModuleSymbols: Sendable {
     let reader: ObjectReader
     let cache: SymbolTableCacheDirectory?
+    /// nil where none is to be asked.
+    var servers: DebugServers?
+
+    /// Whether debug servers are asked where nothing on this host has debug information; that may take a minute.
+    enum Asking: Sendable {
+        case never
+        case also
+        /// For what is missing in a table that was made without; a failure where no server has it.
+        case forMore
+    }
 
     /// At most so many debug files are looked into: a process chooses the names.
     private static let maximumCandidates = 8
 
     /// The encoded table of `file`, which lies at `path` below the root of `process`.
     func table(
-        of file: borrowing OwnedDescriptor, identity: ModuleIdentity, path: String, process: Int32
+        of file: borrowing OwnedDescriptor, identity: ModuleIdentity, path: String, process: Int32,
+        asking: Asking = .also
     ) async -> Result<[UInt8], ObjectReaderFailure> {
         let kept = await cache?.table(of: identity)
         if let kept, kept.isComplete { return .success(kept.table) }
-        let found = await debugFiles(of: file, path: path, process: process)
+        let found = await debugFiles(of: file, path: path, process: process, asking: asking)
         // A poor table is as good as a new one until somebody installs debug files.
         if let kept, kept.sources.isSuperset(of: found.sources) { return .success(kept.table) }
+        if case .forMore = asking, !found.sources.contains(.servedFile) {
+            return .failure(.notReadable("no server has more of it"))
+        }
         var result = await reader.symbolTable(file, with: found.files)
         switch result {
         case .failure(.helperDied), .failure(.tookTooLong):
@@ -46,16 +60,60 @@ struct ModuleSymbols: Sendable {
         }
     }
 
-    private func debugFiles(of file: borrowing OwnedDescriptor, path: String, process: Int32) async -> Found {
+    private func debugFiles(
+        of file: borrowing OwnedDescriptor, path: String, process: Int32, asking: Asking
+    ) async -> Found {
         var found = Found()
         guard case .success(let module) = await reader.debugLinks(file) else { return found }
+        var servers = servers
+        if case .never = asking { servers = nil }
+        var alternate = module.links.alternate
+        var alternatePlace = path
         if module.links.hasDebugInformation {
             found.sources.insert(.ownDebugInformation)
-            if let alternate = module.links.alternate {
-                found.take(alternate: await openAlternate(alternate, beside: path, process: process))
+        } else {
+            let local = await localDebugFile(of: module, path: path, process: process)
+            if local.isFound {
+                alternate = local.links.alternate
+                alternatePlace = local.path
+                found.sources.insert(.debugFile)
             }
-            return found
+            let hasInformation = local.links.hasDebugInformation
+            found.files.debug = local.takeFile()
+            if !hasInformation, module.identity.kind == .buildID, let servers {
+                let served = await servers.file(of: module.identity.bytes)
+                if served.file.rawValue >= 0 {
+                    alternate = served.links.alternate
+                    alternatePlace = path
+                    found.files.debug = served.takeFile()
+                    found.sources.formUnion([.debugFile, .servedFile])
+                }
+            }
         }
+        guard let alternate else { return found }
+        // The helper takes it only with the build ID that the link names.
+        var next = 0
+        found.take(
+            alternate: DebugFileSearch.open(
+                DebugFileSearch.alternatePaths(alternate, debugFilePath: alternatePlace), from: &next, below: process))
+        if found.files.alternate.rawValue < 0, let servers {
+            found.take(alternate: await servers.file(of: alternate.buildID).takeFile())
+            if found.files.alternate.rawValue >= 0 { found.sources.insert(.servedFile) }
+        }
+        return found
+    }
+
+    /// A debug file below the root of the process that runs the module.
+    private struct Local: ~Copyable {
+        var file = OwnedDescriptor(-1)
+        var links = DebugLinks()
+        var path = ""
+
+        var isFound: Bool { file.rawValue >= 0 }
+        consuming func takeFile() -> OwnedDescriptor { file }
+    }
+
+    private func localDebugFile(of module: LinkedModule, path: String, process: Int32) async -> Local {
         let buildID = module.identity.kind == .buildID ? module.identity.bytes : []
         let paths = DebugFileSearch.paths(buildID: buildID, link: module.links.link?.name, modulePath: path)
         var next = 0
@@ -71,22 +129,8 @@ struct ModuleSymbols: Sendable {
                 guard debug.identity == module.identity else { continue }
             }
             guard debug.links.hasDebugInformation || debug.links.hasSymbols else { continue }
-            if let alternate = debug.links.alternate {
-                found.take(alternate: await openAlternate(alternate, beside: paths[next - 1], process: process))
-            }
-            found.files.debug = candidate
-            found.sources.insert(.debugFile)
-            return found
+            return Local(file: candidate, links: debug.links, path: paths[next - 1])
         }
-        return found
-    }
-
-    private func openAlternate(
-        _ alternate: DebugLinks.Alternate, beside path: String, process: Int32
-    ) async -> OwnedDescriptor {
-        // The helper takes it only with the build ID that the link names.
-        var next = 0
-        return DebugFileSearch.open(
-            DebugFileSearch.alternatePaths(alternate, debugFilePath: path), from: &next, below: process)
+        return Local()
     }
 }

@@ -265,4 +265,6 @@ struct TableSources: OptionSet, Sendable {
     static let debugFile = TableSources(rawValue: 2)
     /// The file that dwz shares among several.
     static let alternateFile = TableSources(rawValue: 4)
+    /// One of the two came from a debug server.
+    static let servedFile = TableSources(rawValue: 8)
 }
