@@ -5,6 +5,21 @@ public protocol ForeignMemory: Sendable {
     /// Fills `count` bytes of `bytes` from `offset` on with what lies at `address`; false where not all of it could be
     /// read (not mapped, gone, no right).
     func read(_ address: UInt64, into bytes: inout [UInt8], at offset: Int, count: Int) -> Bool
+
+    /// Fills `bytes` from `offset` on with ranges, one behind the other, until one can't be read; answers how many bytes
+    /// belong to ranges that could be.
+    func gather(_ ranges: [MemoryRange], into bytes: inout [UInt8], at offset: Int) -> Int
+}
+
+extension ForeignMemory {
+    public func gather(_ ranges: [MemoryRange], into bytes: inout [UInt8], at offset: Int) -> Int {
+        var count = 0
+        for range in ranges {
+            guard read(range.address, into: &bytes, at: offset + count, count: range.byteCount) else { break }
+            count += range.byteCount
+        }
+        return count
+    }
 }
 
 extension ProcessMemory: ForeignMemory {
@@ -12,12 +27,17 @@ extension ProcessMemory: ForeignMemory {
         let range = [MemoryRange(address: address, byteCount: count)]
         return (try? read(range, into: &bytes, at: offset)) == count
     }
+
+    /// One system call for all of them.
+    public func gather(_ ranges: [MemoryRange], into bytes: inout [UInt8], at offset: Int) -> Int {
+        (try? read(ranges, into: &bytes, at: offset)) ?? 0
+    }
 }
 
 /// Reads numbers and strings out of foreign memory, a page at a time, and counts what that costs.
 ///
 /// A page that was read is kept until `forget()`: what is read between two calls of that is one view of the process.
-public struct ForeignReader<Memory: ForeignMemory> {
+public struct ForeignReader<Memory: ForeignMemory>: Sendable {
     public let memory: Memory
     /// Pages still allowed to be read; at 0 every read fails. Set it before each piece of work.
     public var pageBudget: Int

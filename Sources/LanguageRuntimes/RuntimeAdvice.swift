@@ -14,7 +14,7 @@ public struct RuntimeAdvice: Hashable, Sendable {
         public var environment: [String: String]
         /// libjvm.so is mapped.
         public var hasJVM: Bool
-        /// V8's description of itself can be read (`V8Reader` opens).
+        /// V8's objects can be read (`V8Process` opens).
         public var hasV8Symbols: Bool
         /// The JVM's tables can be read (`JVMReader` opens).
         public var hasJVMTables: Bool
@@ -90,16 +90,25 @@ public struct RuntimeAdvice: Hashable, Sendable {
 
     private static func node(_ has: (String) -> Bool, _ facts: Facts) -> RuntimeAdvice {
         var advice = RuntimeAdvice(runtime: .node, given: "whole stacks", flags: [], gain: "")
+        let missing = "functions that V8 has compiled into their callers are missing: V8 does not tell of them"
+        let hasMap = has("--perf-basic-prof")
         if facts.hasV8Symbols {
-            advice.given += "; functions with file and line, read from the heap"
+            advice.given += "; functions of JavaScript with file and first line, read when a sample is taken"
+            advice.gain =
+                hasMap
+                ? missing
+                : "--perf-basic-prof would add names of WebAssembly and of V8's stubs, for a file in /tmp that grows; "
+                    + missing
+            return advice
         }
-        if !has("--perf-basic-prof") { advice.flags.append("--perf-basic-prof") }
+        advice.given += "; V8's objects can't be read here, names come from a perf map"
+        if !hasMap { advice.flags.append("--perf-basic-prof") }
         if !has("--interpreted-frames-native-stack") { advice.flags.append("--interpreted-frames-native-stack") }
         advice.gain =
             advice.flags.isEmpty
-            ? "functions that V8 has compiled into their callers are missing: V8 does not tell of them"
-            : "each function by its own name also where its frame could not be read in time; a file in /tmp that grows;"
-                + " functions compiled into their callers stay missing"
+            ? missing
+            : "each function by its own name; a file in /tmp that grows; functions compiled into their callers"
+                + " stay missing"
         return advice
     }
 

@@ -86,7 +86,7 @@ private let pythonProgram = """
 
     """
 
-private func has(_ program: String) -> Bool { FileManager.default.isExecutableFile(atPath: program) }
+func has(_ program: String) -> Bool { FileManager.default.isExecutableFile(atPath: program) }
 
 /// Programs as they are shipped: no frame pointers, stripped or not, of several languages; chains and shares known.
 @Suite(
@@ -106,34 +106,8 @@ struct WholeStackTests {
         return folder.path(name)
     }
 
-    private struct Profiled {
-        var stacks: [(frames: [String], value: Double)]
-        var samples: Double
-        var whole: Double
-        var cut: Double
-        var answer: [String: Any]
-    }
-
     private func profile(_ command: [String], target: String? = nil, rate: String = "400") throws -> Profiled {
-        let output = folder.path("out.folded")
-        let arguments = ["profile", "--rate", rate, "--format", "folded", "--plain", "--output", output]
-        let tail = target.map { ["--duration", "3", $0] } ?? ["--"] + command
-        let outcome = try Program.run("perf-agent", arguments + tail)
-        try #require(outcome.status == 0, "\(outcome.errors)")
-        let json = try Program.run(
-            "perf-agent", ["profile", "--rate", rate, "--format", "json", "--output", folder.path("out.json")] + tail)
-        try #require(json.status == 0, "\(json.errors)")
-        // The tree is deeper than JSONSerialization reads; it is the last key.
-        let text = try String(contentsOfFile: folder.path("out.json"), encoding: .utf8)
-        let end = try #require(text.range(of: ",\"root\":"), "\(text.prefix(200))").lowerBound
-        let object = try JSONSerialization.jsonObject(with: Data((text[..<end] + "}").utf8))
-        let answer = try #require(object as? [String: Any])
-        let coverage = try #require(answer["coverage"] as? [String: Any])
-        return Profiled(
-            stacks: try foldedStacks(try String(contentsOfFile: output, encoding: .utf8)),
-            samples: try #require(answer["samples"] as? Double),
-            whole: try #require(coverage["wholeStacks"] as? Double, "\(coverage)"),
-            cut: try #require(coverage["cutStacks"] as? Double), answer: answer)
+        try Profiled(command, target: target, rate: rate, in: folder)
     }
 
     @Test(arguments: [["-fomit-frame-pointer"], ["-static-pie"], ["-static"], ["-no-pie"], ["-s"]])

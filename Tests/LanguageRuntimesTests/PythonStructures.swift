@@ -7,7 +7,7 @@ struct PythonStructures {
     static let pages = 8
 
     var layout: PythonLayout
-    var image = PythonMemoryImage(start: start, bytes: [UInt8](repeating: 0, count: pages << 12))
+    var image = MemoryImage(start: start, bytes: [UInt8](repeating: 0, count: pages << 12))
     var runtime: UInt64 { Self.start }
     var codeType: UInt64 { Self.start + 0x7000 }
 
@@ -138,7 +138,7 @@ struct PythonStructures {
         }
     }
 
-    func reader(knowsType: Bool = true) -> PythonStackReader<PythonMemoryImage> {
+    func reader(knowsType: Bool = true) -> PythonStackReader<MemoryImage> {
         PythonStackReader(memory: image, layout: layout, runtime: runtime, codeType: knowsType ? codeType : 0)
     }
 }

@@ -43,33 +43,78 @@ struct V8LiveTests {
         let script = try workshop.write("chain.js", chain)
         let program = try StartedProgram(node ?? "", flags + [script], folder: workshop.folder)
         Thread.sleep(forTimeInterval: 1.5)
-        var v8 = try V8Reader(process: program.identifier)
+        var v8 = try V8Process(process: program.identifier)
         let held = try #require(try HeldThread(program.identifier, of: program, in: workshop))
+        let memory = ProcessMemory(process: program.identifier)
         var whole = 0
+        var unreadable = 0
         var chains: [String: Int] = [:]
         let rounds = 300
         for _ in 0..<rounds {
             _ = held.stopped { registers in
-                var memory = ForeignReader(ProcessMemory(process: program.identifier))
-                var frames: [V8Frame] = []
+                var bytes = [UInt8](repeating: 0, count: 16_384)
+                // The stack may end before that.
+                let count =
+                    (try? memory.read([MemoryRange(address: registers.sp, byteCount: bytes.count)], into: &bytes))
+                let stack = bytes.span.bytes.extracting(first: count ?? 0)
+                v8.reader.read(stackPointer: registers.sp, copiedStack: stack)
+                // What looks like a frame and is none lies in nobody's chain of frame pointers.
+                var chain: Set<UInt64> = []
                 var fp = registers.fp
-                while frames.count < 100, let next = memory.uint64(fp), next > fp {
-                    if let frame = v8.frame(framePointer: fp, stack: { memory.uint64($0) }) { frames.append(frame) }
+                var foreign = ForeignReader(memory)
+                while chain.count < 100, let next = foreign.uint64(fp), next > fp {
+                    chain.insert(fp)
                     fp = next
                 }
+                let read = v8.reader.frames.filter { chain.contains($0.framePointer) }
+                unreadable += read.count { $0.function == V8StackFrame.unreadable }
+                let frames = read.map { v8.reader.function($0.function) }
                 let own = frames.filter { $0.file == script }.map { "\($0.function):\($0.line)" }
                 chains[own.joined(separator: " "), default: 0] += 1
                 if frames.contains(where: { $0.file.hasPrefix("node:internal/modules") }),
-                    "leaf:1 middle:6 outer:11 run:17 main:19 (anonymous):1".hasSuffix(own.joined(separator: " ")),
-                    own.count >= 2
+                    "leaf:1 middle:6 outer:11 run:17 main:19 (anonymous chain.js:1:1):1".hasSuffix(
+                        own.joined(separator: " ")), own.count >= 2
                 {
                     whole += 1
                 }
             }
         }
         let heaviest = chains.sorted { $0.value > $1.value }.prefix(8).map { "\($0.value)× \($0.key)" }
-        print(flags, "\(whole) of \(rounds)", heaviest, v8.counts)
+        print(flags, "\(whole) of \(rounds)", heaviest, v8.reader.counts)
         // Inlined functions are not told by the frame, so without flags only what remains of the chain is.
         #expect(whole >= rounds * 95 / 100)
+        #expect(unreadable < rounds / 20)
+        // Known functions cost two calls a stack.
+        #expect(v8.reader.counts.systemCalls < 3 * v8.reader.counts.stacks)
+    }
+
+    /// Where the layout of V8's objects comes from must not matter: what is read is held against what the program says.
+    @Test func `names, files and lines are those that V8 tells of itself`() throws {
+        let workshop = try Workshop()
+        let program = """
+            const many = {};
+            many.inferred = function () { return spin(); };
+            const arrow = () => many.inferred();
+            class Box { get value() { return arrow(); } static make() { return new Box().value; } }
+            function spin() { let x = 0; while (true) { x = (x * 16807 + 1) % 2147483647; } }
+            (function () { Box.make(); })();
+            """
+        let script = try workshop.write("names.js", program)
+        let running = try StartedProgram(node ?? "", ["--no-opt", script], folder: workshop.folder)
+        Thread.sleep(forTimeInterval: 1)
+        var v8 = try V8Process(process: running.identifier)
+        let held = try #require(try HeldThread(running.identifier, of: running, in: workshop))
+        var own: [String] = []
+        _ = held.stopped { registers in
+            let bytes = (try? ProcessMemory(process: running.identifier).bytes(at: registers.sp, count: 2048)) ?? []
+            v8.reader.read(stackPointer: registers.sp, copiedStack: bytes.span.bytes)
+            own = v8.reader.frames.map { v8.reader.function($0.function) }.filter { $0.file == script }
+                .map { "\($0.function):\($0.line)" }
+        }
+        #expect(
+            own == [
+                "spin:5", "many.inferred:2", "arrow:3", "get value:4", "make:4", "(anonymous names.js:6:11):6",
+                "(anonymous names.js:1:1):1",
+            ])
     }
 }

@@ -42,6 +42,8 @@ struct RuntimeFinding: Hashable, Sendable {
         return RuntimeAdvice.Facts(
             program: program, arguments: arguments,
             environment: ProcessEnvironment.variables(optionVariables, of: process) ?? [:], hasJVM: hasJVM,
+            hasV8Symbols: mappings.contains { V8Process.mayHoldV8($0.path) }
+                && (try? V8Process(process: process)) != nil,
             hasJVMTables: hasJVM && (try? JVMReader(process: process)) != nil)
     }
 

@@ -10,9 +10,9 @@ struct RuntimeCodeAddress: Hashable, Sendable {
     /// Where HotSpot's interpreter runs a method: the lower halves of what may point to its bytecode.
     var bytecodePointers: [UInt32]?
 
-    /// nil for a frame of another kind.
+    /// nil for a frame of another kind, and for one that has its name.
     init?(_ frame: Frame) {
-        guard frame.kind == .jit else { return nil }
+        guard frame.kind == .jit, frame.address != SampledStack.namedAddress else { return nil }
         slot = frame.line
         address = frame.address
         guard frame.file == Self.interpreterMark else { return }

@@ -6,6 +6,8 @@ struct DeferredSamples {
     /// What belongs to a sample besides its copy.
     struct Facts {
         var slot: UInt32
+        var thread: Int32
+        var time: UInt64
         var processName: UInt32
         var threadName: UInt32
         var space: AddressSpace

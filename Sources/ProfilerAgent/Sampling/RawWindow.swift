@@ -44,8 +44,8 @@ enum SamplerQuestion: Sendable {
     case process(SampledProcess)
     /// A file that was mapped for the first time.
     case file(MappedFile, MappedFileOwner)
-    /// A process that may run Python.
-    case python(SampledProcess)
+    /// A process that may run an interpreter.
+    case interpreter(SampledProcess, InterpreterKind)
     /// A file whose sections for unwinding are wanted, with its number and the numbering that it is of.
     case unwindSections(MappedFile, MappedFileOwner, number: UInt32, numbering: UInt64)
     /// A process with code made at run time, and its slot: how large its frames are, and what lies at places of it that

@@ -2,6 +2,14 @@ internal import LinuxSystem
 internal import PerfEvents
 internal import Synchronization
 
+/// Reads something of processes when a thread of theirs has just been sampled. Used by several threads.
+protocol ArrivalReader: Sendable {
+    /// There is no process to look for.
+    var isEmpty: Bool { get }
+    func knows(_ process: Int32) -> Bool
+    func arrived(_ sample: borrowing SampleRecord)
+}
+
 /// One thread for each CPU that looks at samples when they are taken, and reads what lies in the sampled process's
 /// memory before that runs on: the sampler itself comes some milliseconds later.
 ///
@@ -23,7 +31,7 @@ final class SampleArrivals {
             signal.wake()
         }
 
-        func run(_ pythons: PythonArrivals) {
+        func run(_ readers: [any ArrivalReader]) {
             SystemThread.claim(cpu: watch.cpu)
             while true {
                 switch order.load(ordering: .acquiring) {
@@ -33,7 +41,10 @@ final class SampleArrivals {
                     watch.skip()
                 case 1:
                     switch watch.wait(orFor: signal) {
-                    case .samples: watch.look(where: pythons.knows) { pythons.arrived($0) }
+                    case .samples:
+                        watch.look(where: { process in readers.contains { $0.knows(process) } }) { sample in
+                            for reader in readers where reader.knows(sample.pid) { reader.arrived(sample) }
+                        }
                     case .woken: signal.clear()
                     case .over: return
                     }
@@ -43,19 +54,19 @@ final class SampleArrivals {
         }
     }
 
-    private let pythons: PythonArrivals
+    private let readers: [any ArrivalReader]
     private var watchers: [Watcher] = []
     private var isLooking = false
     /// Of the events that `watchers` are of.
     private var generation = -1
 
-    init(_ pythons: PythonArrivals) { self.pythons = pythons }
+    init(_ readers: [any ArrivalReader]) { self.readers = readers }
 
     deinit { end() }
 
     /// Called in each round: threads look, or sleep, or are of other CPUs from now on.
     func follow(_ sampler: borrowing Sampler) {
-        let shouldLook = !pythons.isEmpty
+        let shouldLook = readers.contains { !$0.isEmpty }
         guard shouldLook || isLooking else { return }
         if shouldLook, generation != sampler.eventGeneration {
             end()
@@ -79,7 +90,7 @@ final class SampleArrivals {
         for watch in watches {
             guard let watcher = try? Watcher(watch) else { continue }
             watchers.append(watcher)
-            SystemThread.launch("arrivals-\(watch.cpu)") { [pythons] in watcher.run(pythons) }
+            SystemThread.launch("arrivals-\(watch.cpu)") { [readers] in watcher.run(readers) }
         }
         isLooking = true
     }

@@ -32,7 +32,7 @@ struct SampleIntake: RecordHandler {
     private let spareTables: SpareTables
     /// nil where the kernel walks user stacks by frame pointers.
     private let unwinding: StackUnwinding?
-    private let pythons: PythonStacks?
+    private let interpreters: InterpreterStacks?
     private var runtimes: RuntimeProcesses
     /// Frames of the open window that have been looked at for places in run-time code.
     private var framesSeen = 0
@@ -50,11 +50,12 @@ struct SampleIntake: RecordHandler {
         filter: TargetFilter, ledgerFile: LedgerFile?, samplesPerSecond: Double, rule: WindowRule,
         window: WindowTable, questions: AsyncStream<SamplerQuestion>.Continuation,
         windows: AsyncStream<RawWindow>.Continuation, spareTables: SpareTables, unwinding: StackUnwinding? = nil,
-        pythons: PythonStacks? = nil, runtimeCodes: AnswerBox<RuntimeCodeAnswer> = AnswerBox<RuntimeCodeAnswer>()
+        interpreters: InterpreterStacks? = nil,
+        runtimeCodes: AnswerBox<RuntimeCodeAnswer> = AnswerBox<RuntimeCodeAnswer>()
     ) {
         runtimes = RuntimeProcesses(box: runtimeCodes)
         self.unwinding = unwinding
-        self.pythons = pythons
+        self.interpreters = interpreters
         self.filter = filter
         groupQuestions = GroupQuestions(filter)
         self.ledgerFile = ledgerFile
@@ -170,17 +171,17 @@ struct SampleIntake: RecordHandler {
             let kernelFrames = stack.frames.count
             let isFollowed = unwinding.follow(
                 sample.user, space: space, slot: slot, runtimes: runtimes, into: &stack)
-            if isFollowed, let pythons {
-                pythons.merge(
-                    sample, native: unwinding.frames, kernelFrames: kernelFrames, into: &stack,
-                    intern: { table.name($0) })
+            if isFollowed {
+                interpreters?.merge(
+                    thread: sample.tid, time: sample.time, sample.user, native: unwinding.frames,
+                    kernelFrames: kernelFrames, into: &stack, intern: { table.name($0) })
             }
             askForTables(unwinding)
             askForRuntime(slot, time: sample.time)
             if !isFollowed {
                 let facts = DeferredSamples.Facts(
-                    slot: slot, processName: processName, threadName: threadName, space: space, weight: sample.weight,
-                    isChainFull: sample.isChainFull)
+                    slot: slot, thread: sample.tid, time: sample.time, processName: processName,
+                    threadName: threadName, space: space, weight: sample.weight, isChainFull: sample.isChainFull)
                 if unwinding.wait(facts, chain: sample.callChain, user: sample.user) { return }
             }
         } else {
@@ -202,19 +203,12 @@ struct SampleIntake: RecordHandler {
     }
 
     /// Takes what was found of interpreters.
-    mutating func takePythons() {
-        pythons?.takeFound { process in serial(of: process) }
+    mutating func takeInterpreters() {
+        interpreters?.takeFound { process in serial(of: process) }
     }
 
     private func serial(of process: Int32) -> UInt64? {
         table.slot(of: process).map { table.entries[Int($0)].serial }
-    }
-
-    /// A file by whose name a process may run Python.
-    private static func isPython(_ path: String) -> Bool {
-        guard let slash = path.utf8.lastIndex(of: 0x2F) else { return false }
-        let name = path.utf8[path.utf8.index(after: slash)...]
-        return name.starts(with: "python".utf8) || name.starts(with: "libpython".utf8)
     }
 
     /// Asks about the process of the stack at hand where that led through code that nobody knows.
@@ -255,7 +249,17 @@ struct SampleIntake: RecordHandler {
     private mutating func addWaiting(isLast: Bool) {
         guard let unwinding, unwinding.isAnyWaiting else { return }
         var refused: UInt64 = 0
-        unwinding.tryAgain(isLast: isLast, runtimes: runtimes, stack: &stack) { facts, stack in
+        // Names are added to the table meanwhile, so that nothing else of this value may be lent.
+        var waiting = SampledStack()
+        swap(&waiting, &stack)
+        defer { swap(&waiting, &stack) }
+        unwinding.tryAgain(isLast: isLast, runtimes: runtimes, stack: &waiting) {
+            facts, user, stack, kernelFrames, isFollowed in
+            if isFollowed {
+                interpreters?.merge(
+                    thread: facts.thread, time: facts.time, user, native: unwinding.frames,
+                    kernelFrames: kernelFrames, into: &stack, intern: { table.name($0) })
+            }
             let isAdded = window.add(
                 slot: facts.slot, processName: facts.processName, threadName: facts.threadName, stack: stack,
                 weight: facts.weight)
@@ -288,10 +292,10 @@ struct SampleIntake: RecordHandler {
             isFile: file.isFile)
         let isWanted =
             filter.isWholeHost || table.slot(of: mapping.pid).map { table.entries[Int($0)].isTarget } ?? false
-        if pythons != nil, isWanted, file.isFile, Self.isPython(file.path),
+        if interpreters != nil, isWanted, file.isFile, let kind = InterpreterKind(file.path),
             let slot = table.slot(of: mapping.pid), table.entries[Int(slot)].wasAskedFor
         {
-            questions.yield(.python(SampledProcess(table.entries[Int(slot)])))
+            questions.yield(.interpreter(SampledProcess(table.entries[Int(slot)]), kind))
         }
         if isNew, file.isFile, isWanted { questions.yield(.file(file, owner)) }
     }
@@ -401,8 +405,8 @@ struct SampleIntake: RecordHandler {
         let filesBefore = table.files.files.count
         let namesBefore = table.names.names.count
         table.closeWindow()
-        if table.names.names.count < namesBefore { pythons?.forgetNames() }
-        pythons?.closeWindow(at: end) { process in serial(of: process) }
+        if table.names.names.count < namesBefore { interpreters?.forgetNames() }
+        interpreters?.closeWindow(at: end) { process in serial(of: process) }
         if table.files.files.count < filesBefore { unwinding?.renumber() }
         unwinding?.closeWindow()
         windowStart = end
@@ -441,8 +445,9 @@ struct SampleIntake: RecordHandler {
         table.markAskedFor(slot)
         let entry = table.entries[Int(slot)]
         questions.yield(.process(SampledProcess(entry)))
-        if pythons != nil, entry.space.ranges.contains(where: { Self.isPython(table.files.files[Int($0.file)].path) }) {
-            questions.yield(.python(SampledProcess(entry)))
+        guard interpreters != nil else { return }
+        for kind in Set(entry.space.ranges.compactMap { InterpreterKind(table.files.files[Int($0.file)].path) }) {
+            questions.yield(.interpreter(SampledProcess(entry), kind))
         }
     }
 

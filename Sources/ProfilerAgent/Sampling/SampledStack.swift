@@ -19,7 +19,8 @@ enum StackEnd: Hashable, Sendable {
 ///
 /// `module` of a native frame is a mapped file's number and `address` an offset in it; kernel frames hold a raw
 /// address. Code that no file stands behind is a `jit` frame: its raw address, and in `line` the slot of the process
-/// whose address it is; see `RuntimeCodeAddress`.
+/// whose address it is; see `RuntimeCodeAddress`. One that was named when its sample was taken has `namedAddress`, and
+/// name, file and line instead.
 struct SampledStack {
     private(set) var frames: [Frame] = []
     /// For exchanging frames.
@@ -106,10 +107,13 @@ struct SampledStack {
         for place in 0..<count { frames.append(frame(place, own)) }
     }
 
+    /// No code lies there.
+    static let namedAddress = UInt64.max
+
     /// r13, x22.
     private static let bytecodeRegister = UserArchitecture.current == .x86_64 ? 13 : 22
 
-    private static func word(_ stack: RawSpan, _ offset: UInt64) -> UInt64? {
+    static func word(_ stack: RawSpan, _ offset: UInt64) -> UInt64? {
         guard stack.byteCount >= 8, offset <= UInt64(stack.byteCount - 8) else { return nil }
         return unsafe stack.unsafeLoadUnaligned(fromByteOffset: Int(offset), as: UInt64.self)
     }

@@ -27,8 +27,8 @@ final class SamplingThread: Sendable {
     let spareTables = SpareTables()
     /// Where tables for unwinding are laid for this thread.
     let unwindTables = AnswerBox<UnwindTableAnswer>()
-    /// Where interpreters that were found are.
-    let pythons = AnswerBox<PythonAnswer>()
+    /// Where interpreters that were found are laid, and what is read of them.
+    let interpreters = SampledInterpreters()
     /// Where frames of code made at run time are described to this thread.
     let runtimeCodes = AnswerBox<RuntimeCodeAnswer>()
 
@@ -106,13 +106,12 @@ final class SamplingThread: Sendable {
     private func run() {
         // It sleeps most of the time; rings that nobody empties overflow.
         SystemThread.favour()
-        let arrivals = PythonArrivals()
         let nodes = max(4096, plan.windowMemoryBytes / WindowTable.bytesPerNode)
         var intake = SampleIntake(
             filter: plan.filter, ledgerFile: plan.ledgerFile, samplesPerSecond: plan.options.samplesPerSecond,
             rule: plan.rule, window: WindowTable(maximumNodes: nodes, maximumDepth: plan.depth),
             questions: questionsIn, windows: windowsIn, spareTables: spareTables, unwinding: unwinding(),
-            pythons: plan.options.userStack.map { _ in PythonStacks(box: pythons, arrivals: arrivals) },
+            interpreters: plan.options.userStack.map { _ in InterpreterStacks(interpreters) },
             runtimeCodes: runtimeCodes)
         do throws(PerfEventError) {
             var sampler = try Sampler(plan.options)
@@ -126,7 +125,7 @@ final class SamplingThread: Sendable {
                 return state.onStart.take()
             }
             onStart?.resume(returning: nil)
-            loop(&sampler, &intake, SampleArrivals(arrivals))
+            loop(&sampler, &intake, SampleArrivals(interpreters.readers))
             end(
                 Outcome(
                     ledger: intake.counts, samplesElsewhere: intake.samplesElsewhere,
@@ -163,7 +162,7 @@ final class SamplingThread: Sendable {
             let roundBefore = roundStart
             roundStart = HostClock.monotonicNow
             intake.takeUnwindTables()
-            intake.takePythons()
+            intake.takeInterpreters()
             arrivals.follow(sampler)
             sampler.drain(into: &intake)
             if intake.needsScan, roundStart - lastScan > second {

@@ -102,10 +102,13 @@ final class StackUnwinding {
         return isAny && !deferred.isEmpty
     }
 
-    /// Follows what waits once more; `done` gets each stack that needs to wait no longer. With `isLast` all are done.
+    /// Follows what waits once more; `done` gets each stack that needs to wait no longer, with the number of its kernel
+    /// frames, and whether it was followed. With `isLast` all are done.
     func tryAgain(
         isLast: Bool, runtimes: borrowing RuntimeProcesses, stack: inout SampledStack,
-        done: (DeferredSamples.Facts, SampledStack) -> Void
+        done: (
+            DeferredSamples.Facts, borrowing UserState, inout SampledStack, _ kernelFrames: Int, _ isFollowed: Bool
+        ) -> Void
     ) {
         if isLast {
             // What did not come is followed by other means, and asked for again by the next window's samples.
@@ -113,10 +116,11 @@ final class StackUnwinding {
         }
         deferred.tryAgain { facts, chain, user in
             stack.begin(kernelFramesOf: chain, isFull: facts.isChainFull)
-            let isDone = follow(
+            let kernelFrames = stack.frames.count
+            let isFollowed = follow(
                 user, space: facts.space, slot: facts.slot, runtimes: runtimes, into: &stack)
-            if isDone || isLast { done(facts, stack) }
-            return isDone || isLast
+            if isFollowed || isLast { done(facts, user, &stack, kernelFrames, isFollowed) }
+            return isFollowed || isLast
         }
         guard isLast else { return }
         for file in states.indices where states[file] == .asked {

@@ -78,10 +78,19 @@ actor WindowFinisher {
     }
 
     /// Reads some memory of the process, no file of it.
-    private static func lookForPython(_ process: SampledProcess, _ box: AnswerBox<PythonAnswer>) {
-        guard let maps = ProcFile.read("/proc/\(process.process)/maps") else { return }
-        let found = PythonProcess.detect(process: process.process, mappings: ProcessMaps.parse(maps))
-        if case .python(let python) = found { box.put(PythonAnswer(serial: process.serial, python: python)) }
+    private static func look(
+        for kind: InterpreterKind, in process: SampledProcess, _ interpreters: SampledInterpreters
+    ) {
+        switch kind {
+        case .python:
+            guard let maps = ProcFile.read("/proc/\(process.process)/maps") else { return }
+            let found = PythonProcess.detect(process: process.process, mappings: ProcessMaps.parse(maps))
+            if case .python(let python) = found { interpreters.pythons.found(python, serial: process.serial) }
+        case .v8:
+            // Where it can't be read, doctor says why.
+            guard let v8 = try? V8Process(process: process.process) else { return }
+            interpreters.v8s.found(v8, serial: process.serial)
+        }
     }
 
     /// Answers what the sampling thread asks, until it has ended; reads the kernel's symbols first, before the first
@@ -99,7 +108,7 @@ actor WindowFinisher {
         }()
         for await question in questions {
             switch question {
-            case .process, .python: await answer(question, thread)
+            case .process, .interpreter: await answer(question, thread)
             case .file, .unwindSections: modulesIn.yield(question)
             case .runtime: runtimesIn.yield(question)
             }
@@ -114,7 +123,7 @@ actor WindowFinisher {
         switch question {
         case .process(let process): await inspector.facts(of: process)
         case .file(let file, let owner): await resolver.resolve(file, owner: owner)
-        case .python(let process): Self.lookForPython(process, thread.pythons)
+        case .interpreter(let process, let kind): Self.look(for: kind, in: process, thread.interpreters)
         case .unwindSections(let file, let owner, let number, let numbering):
             let table = await resolver.unwindTable(of: file, owner: owner)
             thread.unwindTables.put(UnwindTableAnswer(file: number, numbering: numbering, table: table))

@@ -88,14 +88,14 @@ struct WindowNaming {
                 kind: .native, module: number,
                 address: resolved.loadSegments.address(ofFileOffset: frame.address) ?? frame.address)
         case .marker: return Frame(kind: .marker, name: stacks.intern(StackMarker(code: frame.address).text))
-        case .jit:
+        case .jit where frame.address != SampledStack.namedAddress:
             if RuntimeCodeAddress(frame)?.bytecodePointers != nil { return Self.frame(.interpreter, &stacks) }
             // Nobody has named it.
             let module = Module(identity: .name, name: MappedFile.anonymous.path)
             return Frame(kind: .native, module: stacks.intern(module), address: frame.address)
-        case .interpreted:
+        case .jit, .interpreted:
             return Frame(
-                kind: .interpreted, name: stacks.intern(raw.names[frame.name]),
+                kind: frame.kind, name: stacks.intern(raw.names[frame.name]),
                 file: frame.file == Frame.none ? Frame.none : stacks.intern(raw.names[frame.file]), line: frame.line)
         }
     }

@@ -6,7 +6,7 @@ import LanguageRuntimes
 @_cdecl("LLVMFuzzerTestOneInput") public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let input = unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
     guard let choice = input.first else { return 0 }
-    let memory = PythonMemoryImage(start: 0x1_0000, bytes: Array(input.dropFirst()))
+    let memory = MemoryImage(start: 0x1_0000, bytes: Array(input.dropFirst()))
     let layouts = layouts(memory.bytes)
     let layout = layouts[Int(choice & 0x0F) % layouts.count]
     var reader = PythonStackReader(

@@ -1,7 +1,7 @@
 package import LinuxSystem
 
 /// Bytes that stand for a process's memory from an address on: what tests and fuzzing read stacks from.
-package struct PythonMemoryImage: PythonMemory, Sendable {
+package struct MemoryImage: PythonMemory, Sendable {
     package var start: UInt64
     package var bytes: [UInt8]
 
@@ -28,5 +28,11 @@ package struct PythonMemoryImage: PythonMemory, Sendable {
             throw .unreadable(process: 0, address: ranges.first?.address ?? 0)
         }
         return count
+    }
+}
+
+extension MemoryImage: ForeignMemory {
+    package func read(_ address: UInt64, into buffer: inout [UInt8], at offset: Int, count: Int) -> Bool {
+        (try? read([MemoryRange(address: address, byteCount: count)], into: &buffer, at: offset)) == count
     }
 }

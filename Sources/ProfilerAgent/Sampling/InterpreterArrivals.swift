@@ -4,39 +4,47 @@ internal import Profiles
 internal import Synchronization
 internal import Unwinding
 
-/// The Python stacks of samples, read when they were taken and kept until these are handed on in their order.
+/// An interpreter that was found in a process.
+struct FoundInterpreter<Interpreter: SampledInterpreter>: Identifiable, Sendable {
+    /// Of the process's entry.
+    var serial: UInt64
+    var interpreter: Interpreter
+
+    var id: UInt64 { serial }
+}
+
+/// The interpreted stacks of samples, read when they were taken and kept until these are handed on in their order.
 ///
 /// Written by the threads of `SampleArrivals`, read by the sampling thread. Two threads of one process wait for each
 /// other, those of different processes only for some microseconds.
-final class PythonArrivals: Sendable {
+final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader {
     /// A known interpreter.
     final class Process: Sendable {
         let serial: UInt64
-        /// The address range of the interpreter's loop.
-        let evaluation: Range<UInt64>?
-        fileprivate let python: Mutex<PythonProcess>
+        let place: Interpreter.Place
+        fileprivate let interpreter: Mutex<Interpreter>
         private let names = Mutex(Names())
 
-        fileprivate init(_ found: PythonAnswer) {
+        fileprivate init(_ found: FoundInterpreter<Interpreter>) {
             serial = found.serial
-            evaluation = found.python.evaluation
-            python = Mutex(found.python)
+            place = found.interpreter.place
+            interpreter = Mutex(found.interpreter)
         }
 
-        /// Says which code objects the numbers of now name.
-        var generation: UInt32 { python.withLock { $0.codeGeneration } }
+        /// Says which functions the numbers of now name.
+        var generation: UInt32 { interpreter.withLock { $0.generation } }
 
-        /// Name and file of a code object, numbered by `intern`.
+        /// Name and file of a function, numbered by `intern`.
         func numbers(
-            of code: UInt32, generation: UInt32, _ intern: (String) -> UInt32
+            of function: UInt32, generation: UInt32, _ intern: (String) -> UInt32
         ) -> (name: UInt32, file: UInt32) {
             names.withLock { names in
                 if names.generation != generation { names = Names(generation: generation) }
-                let place = Int(code)
+                let place = Int(function)
                 while names.numbers.count <= place { names.numbers.append(nil) }
                 if let known = names.numbers[place] { return known }
-                let (function, file) = python.withLock { ($0.function(of: code), $0.file(of: code)) }
-                let new = (name: intern(function), file: file.isEmpty ? Frame.none : intern(file))
+                let (name, file) = interpreter.withLock { $0.source(of: function) }
+                let new = (name: intern(name), file: file.isEmpty ? Frame.none : intern(file))
                 names.numbers[place] = new
                 return new
             }
@@ -45,7 +53,7 @@ final class PythonArrivals: Sendable {
         fileprivate func forgetNumbers() { names.withLock { $0 = Names() } }
     }
 
-    /// What names and files of one process are numbered as, by the numbers of their code objects.
+    /// What names and files of one process are numbered as, by the numbers of its functions.
     private struct Names {
         var generation: UInt32 = 0
         var numbers: [(name: UInt32, file: UInt32)?] = []
@@ -63,7 +71,7 @@ final class PythonArrivals: Sendable {
     private struct State {
         var processes: [Int32: Process] = [:]
         var arrivals: [Arrival] = []
-        var frames: [PythonFrame] = []
+        var frames: [Interpreter.StackFrame] = []
         var threadNumbers: [Int32: Int32] = [:]
     }
 
@@ -75,32 +83,42 @@ final class PythonArrivals: Sendable {
     }
 
     private let state = Mutex(State())
+    private let box = AnswerBox<FoundInterpreter<Interpreter>>()
     private let architecture = UserArchitecture.current
 
-    /// Processes at a time; each keeps the names of up to 8,192 functions.
-    private static let maximumProcesses = 256
+    /// Processes at a time; each keeps the names of some thousand functions.
+    private static var maximumProcesses: Int { 256 }
     /// Samples that may have arrived and not been handed on.
-    private static let maximumArrivals = 4096
-    private static let maximumThreads = 65_536
-    private static let framesBeforePacking = 65_536
-
-    init() {}
+    private static var maximumArrivals: Int { 4096 }
+    private static var maximumThreads: Int { 65_536 }
+    private static var framesBeforePacking: Int { 65_536 }
+    /// Nanoseconds from a sample's arrival to its being handed on, unless it waits for an unwind table.
+    private static var longestDelay: UInt64 { 1_000_000_000 }
 
     var isEmpty: Bool { state.withLock { $0.processes.isEmpty } }
 
     func knows(_ process: Int32) -> Bool { state.withLock { $0.processes[process] != nil } }
 
-    func add(_ found: PythonAnswer) {
-        let process = Process(found)
-        state.withLock { state in
-            guard state.processes.count < Self.maximumProcesses else { return }
-            state.processes[found.python.process] = process
+    /// An interpreter was found in the process of an entry. From any thread.
+    func found(_ interpreter: Interpreter, serial: UInt64) {
+        box.put(FoundInterpreter(serial: serial, interpreter: interpreter))
+    }
+
+    /// Takes the interpreters that were found. `serial` gives the entry that now has a PID.
+    func takeFound(serial: (Int32) -> UInt64?) {
+        for found in box.takeAll() where serial(found.interpreter.process) == found.serial {
+            let process = Process(found)
+            state.withLock { state in
+                guard state.processes.count < Self.maximumProcesses else { return }
+                state.processes[found.interpreter.process] = process
+            }
         }
     }
 
-    /// Forgets processes that have ended or run another program (`serial` gives the entry that now has a PID), and what
-    /// arrived before a moment and was claimed by no sample.
-    func forget(before time: UInt64, serial: (Int32) -> UInt64?) {
+    /// The window has closed: forgets processes that have ended or run another program (`serial` gives the entry that
+    /// now has a PID), and what was claimed by no sample.
+    func closeWindow(at end: UInt64, serial: (Int32) -> UInt64?) {
+        let time = end > Self.longestDelay ? end - Self.longestDelay : 0
         state.withLock { state in
             Self.pack(&state, from: time)
             for (process, known) in state.processes where serial(process) != known.serial {
@@ -118,33 +136,27 @@ final class PythonArrivals: Sendable {
         for process in known { process.forgetNumbers() }
     }
 
-    /// Reads the Python stack of a thread that has just been sampled.
+    /// Reads the interpreted stack of a thread that has just been sampled.
     func arrived(_ sample: borrowing SampleRecord) {
         guard !sample.user.registers.isEmpty, let (process, number) = look(sample.pid, sample.tid) else { return }
         let registers = UserRegisters(perfRegisters: sample.user.registers, architecture: architecture)
         let stack = sample.user.stack
         let (thread, time) = (sample.tid, sample.time)
-        process.python.withLock { python in
-            let outcome = python.stack(
-                ofThread: number, stackPointer: registers.stackPointer, copiedStack: stack)
+        process.interpreter.withLock { interpreter in
+            let isReadable = interpreter.read(thread: number, registers: registers, copiedStack: stack)
             state.withLock { state in
                 let first = state.frames.count
-                var isReadable = true
-                switch outcome {
-                case .frames: state.frames += python.frames
-                case .notInPython: break
-                case .inconsistent: isReadable = false
-                }
+                if isReadable { state.frames += interpreter.stackFrames }
                 state.arrivals.append(
                     Arrival(
-                        thread: thread, time: time, process: process, generation: python.codeGeneration,
+                        thread: thread, time: time, process: process, generation: interpreter.generation,
                         frames: first..<state.frames.count, isReadable: isReadable))
             }
         }
     }
 
     /// Hands out what was read for a sample, its frames into `frames`; nil where nothing was.
-    func take(thread: Int32, time: UInt64, into frames: inout [PythonFrame]) -> Reading? {
+    func take(thread: Int32, time: UInt64, into frames: inout [Interpreter.StackFrame]) -> Reading? {
         frames.removeAll(keepingCapacity: true)
         return state.withLock { state -> Reading? in
             guard let index = state.arrivals.firstIndex(where: { $0.time == time && $0.thread == thread }) else {
@@ -171,6 +183,7 @@ final class PythonArrivals: Sendable {
             return (state.processes[process], state.threadNumbers[thread])
         }
         guard let known else { return nil }
+        guard Interpreter.needsThreadNumbers else { return (known, thread) }
         if let number { return (known, number) }
         let read = PythonProcess.threadNumber(thread, of: process) ?? thread
         state.withLock { $0.threadNumbers[thread] = read }
@@ -179,7 +192,7 @@ final class PythonArrivals: Sendable {
 
     /// Forgets what arrived before a moment, and the frames that belong to no arrival.
     private static func pack(_ state: inout State, from time: UInt64) {
-        var kept: [PythonFrame] = []
+        var kept: [Interpreter.StackFrame] = []
         state.arrivals.removeAll { $0.time < time }
         for index in state.arrivals.indices {
             let start = kept.count
