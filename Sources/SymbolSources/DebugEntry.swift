@@ -17,6 +17,40 @@ internal import Glibc
     /// Where it lies in the image: the same in every session over it.
     var place: UInt { unsafe UInt(bitPattern: die.addr) }
 
+    /// DWARF's version of its unit; 0 where that is not known.
+    var version: Int {
+        var version: Dwarf_Half = 0
+        guard unsafe dwarf_cu_info(die.cu, &version, nil, nil, nil, nil, nil, nil) == 0 else { return 0 }
+        return Int(version)
+    }
+
+    /// What a skeleton and its split unit have in common; nil for other units.
+    var unitIdentifier: UInt64? {
+        var identifier: UInt64 = 0
+        guard unsafe dwarf_cu_info(die.cu, nil, nil, nil, nil, &identifier, nil, nil) == 0 else { return nil }
+        return identifier == 0 ? nil : identifier
+    }
+
+    /// Where a skeleton says that its split unit is; nil for other entries.
+    var splitReference: SplitReference? {
+        mutating get {
+            for attribute in [DW_AT_dwo_name, DW_AT_GNU_dwo_name] {
+                guard let name = inheritedText(Int(attribute), limit: 4096) else { continue }
+                let directory = inheritedText(Int(DW_AT_comp_dir), limit: 4096) ?? []
+                return SplitReference(
+                    name: String(decoding: name, as: UTF8.self), directory: String(decoding: directory, as: UTF8.self))
+            }
+            return nil
+        }
+    }
+
+    var lowAddress: UInt64? {
+        mutating get {
+            var address: Dwarf_Addr = 0
+            return unsafe dwarf_lowpc(&die, &address) == 0 ? address : nil
+        }
+    }
+
     var tag: Int { mutating get { Int(unsafe dwarf_tag(&die)) } }
 
     var language: Int { mutating get { Int(unsafe dwarf_srclang(&die)) } }

@@ -50,6 +50,17 @@ public enum DebugFileSearch {
         return paths.filter { $0.utf8.count < 4096 && !$0.utf8.contains(0) }
     }
 
+    /// Paths of the file that a unit was split off to: where its compiler put it, then beside the module.
+    public static func splitPaths(_ reference: SplitReference, modulePath: String) -> [String] {
+        let name = reference.name
+        var paths = [name.hasPrefix("/") ? name : "\(reference.directory)/\(name)"]
+        if let slash = modulePath.lastIndex(of: "/") {
+            let last = name.lastIndex(of: "/").map { name[name.index(after: $0)...] } ?? name[...]
+            paths.append("\(modulePath[..<slash])/\(last)")
+        }
+        return paths.filter { $0.hasPrefix("/") && $0.utf8.count < 4096 && !$0.utf8.contains(0) }
+    }
+
     /// `/usr/lib/debug/.build-id/ab/cdef….debug`.
     public static func path(ofBuildID buildID: [UInt8]) -> String? {
         guard buildID.count >= 2, let first = buildID.first else { return nil }

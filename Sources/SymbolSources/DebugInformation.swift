@@ -27,11 +27,37 @@ struct DebugInformation {
         var name: UInt32
     }
 
+    /// Opens the unit that belongs to a skeleton; nil where it is not at hand.
+    typealias SplitOpener = (inout DebugEntry) -> SplitUnit?
+
+    /// Where the skeletons among the units say that the rest is, each place once, in their order.
+    static func splitReferences(_ image: DebugImage, limit: Int) -> [SplitReference] {
+        _ = elf_version(UInt32(EV_CURRENT))
+        guard let session = unsafe DwarfSession(image.memory) else { return [] }
+        var references: [SplitReference] = []
+        var seen: Set<SplitReference> = []
+        var offset: Dwarf_Off = 0
+        while references.count < limit {
+            var next: Dwarf_Off = 0
+            var headerBytes = 0
+            guard unsafe dwarf_next_unit(session.dwarf, offset, &next, &headerBytes, nil, nil, nil, nil, nil, nil) == 0,
+                next > offset
+            else { break }
+            if var entry = unsafe DebugEntry(session.dwarf, at: offset + UInt64(headerBytes)),
+                entry.unitIdentifier != nil, let reference = entry.splitReference, seen.insert(reference).inserted
+            {
+                references.append(reference)
+            }
+            offset = next
+        }
+        return references
+    }
+
     /// Reads all units. Names, files and calls go into `builder`; `code` are the addresses that hold code, ascending, and
     /// `isNamed` says that the table of symbols has a function there, whose name is then not asked for.
     mutating func read(
         _ image: DebugImage, alternate: DebugImage?, code: [Range<UInt64>],
-        into builder: inout SymbolTableBuilder, limits: Limits, isNamed: (UInt64) -> Bool
+        into builder: inout SymbolTableBuilder, limits: Limits, split: SplitOpener, isNamed: (UInt64) -> Bool
     ) {
         _ = elf_version(UInt32(EV_CURRENT))
         gaps.formUnion(image.gaps)
@@ -52,11 +78,13 @@ struct DebugInformation {
                 }
                 unsafe dwarf_setalt(session.dwarf, other.dwarf)
                 isAtEnd = readUnits(
-                    session, from: &offset, names: &names, code: code, into: &builder, limits: limits, isNamed: isNamed)
+                    session, from: &offset, names: &names, code: code, into: &builder, limits: limits, split: split,
+                    isNamed: isNamed)
                 unsafe dwarf_setalt(session.dwarf, nil)
             } else {
                 isAtEnd = readUnits(
-                    session, from: &offset, names: &names, code: code, into: &builder, limits: limits, isNamed: isNamed)
+                    session, from: &offset, names: &names, code: code, into: &builder, limits: limits, split: split,
+                    isNamed: isNamed)
             }
         }
     }
@@ -64,7 +92,8 @@ struct DebugInformation {
     /// Units from `offset` on until the session has grown; true at the end of all.
     private mutating func readUnits(
         _ session: borrowing DwarfSession, from offset: inout Dwarf_Off, names: inout DebugNames,
-        code: [Range<UInt64>], into builder: inout SymbolTableBuilder, limits: Limits, isNamed: (UInt64) -> Bool
+        code: [Range<UInt64>], into builder: inout SymbolTableBuilder, limits: Limits, split: SplitOpener,
+        isNamed: (UInt64) -> Bool
     ) -> Bool {
         let dwarf = unsafe session.dwarf
         var used = 0
@@ -87,7 +116,7 @@ struct DebugInformation {
             }
             var unit = DebugUnit(
                 byteCount: Int(clamping: next - offset), code: code, deadline: limits.deadline)
-            unit.read(&entry, names: &names, into: &builder, isNamed: isNamed)
+            unit.read(&entry, names: &names, into: &builder, split: split, isNamed: isNamed)
             gaps.formUnion(unit.gaps)
             functions += unit.functions
             if !rows.add(unit.lines, scopes: unit.scopes) { gaps.insert(.linesTooLarge) }
@@ -98,7 +127,7 @@ struct DebugInformation {
 }
 
 /// libdw over an image in memory.
-@safe private struct DwarfSession: ~Copyable {
+@safe struct DwarfSession: ~Copyable {
     let elf: OpaquePointer
     let dwarf: OpaquePointer
 

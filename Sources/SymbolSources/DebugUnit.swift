@@ -29,6 +29,9 @@ struct DebugUnit {
         var line: UInt32
     }
 
+    /// Added to all addresses of a split unit.
+    private var bias: UInt64 = 0
+
     private static let maximumDepth = 512
 
     init(byteCount: Int, code: [Range<UInt64>], deadline: ContinuousClock.Instant?) {
@@ -39,14 +42,10 @@ struct DebugUnit {
 
     mutating func read(
         _ entry: inout DebugEntry, names: inout DebugNames, into builder: inout SymbolTableBuilder,
-        isNamed: (UInt64) -> Bool
+        split: DebugInformation.SplitOpener, isNamed: (UInt64) -> Bool
     ) {
         let tag = entry.tag
         guard tag == Int(DW_TAG_compile_unit) || tag == Int(DW_TAG_skeleton_unit) else { return }
-        // Swift's compiler names modules in the same way, in units without code.
-        if tag == Int(DW_TAG_skeleton_unit) || entry.has(Int(DW_AT_GNU_dwo_name)), !codeRanges(of: &entry).isEmpty {
-            gaps.insert(.splitUnits)
-        }
         files = entry.fileTable()
         directory = entry.inheritedText(Int(DW_AT_comp_dir), limit: 4096) ?? []
         fileIndices = [UInt32?](repeating: nil, count: min(files?.count ?? 0, 1 << 20))
@@ -54,6 +53,36 @@ struct DebugUnit {
         walk(
             &entry, typesHoldFunctions: !Self.languagesWithoutFunctionsInTypes.contains(entry.language), names: &names,
             into: &builder, isNamed: isNamed)
+        // Swift's compiler names modules in the same way, in units without code.
+        if tag == Int(DW_TAG_skeleton_unit) || entry.has(Int(DW_AT_GNU_dwo_name)), !codeRanges(of: &entry).isEmpty {
+            guard let unit = split(&entry) else {
+                gaps.insert(.splitUnits)
+                return
+            }
+            readSplit(unit, into: &builder, isNamed: isNamed)
+        }
+    }
+
+    /// The functions and inlined bodies that a skeleton lacks. Lines are the skeleton's; files too, where the split unit
+    /// has no table of its own.
+    private mutating func readSplit(
+        _ unit: SplitUnit, into builder: inout SymbolTableBuilder, isNamed: (UInt64) -> Bool
+    ) {
+        var entry = unit.entry
+        if let table = entry.fileTable() {
+            files = table
+            fileIndices = [UInt32?](repeating: nil, count: min(table.count, 1 << 20))
+        }
+        bias = unit.bias
+        visitsLeft += unit.byteCount
+        libraryBytes += unit.byteCount
+        // The places of other images' entries may be the same.
+        var names = DebugNames()
+        walk(
+            &entry, typesHoldFunctions: !Self.languagesWithoutFunctionsInTypes.contains(entry.language), names: &names,
+            into: &builder, isNamed: isNamed)
+        files = nil
+        withExtendedLifetime(unit) {}
     }
 
     /// In C there are none, and C++ compilers put the code of members outside of the class.
@@ -244,6 +273,7 @@ struct DebugUnit {
             case .next(let start, let end):
                 // A list of ranges may be shared by many DIEs: it counts as if they all had their own.
                 visitsLeft -= 1
+                let (start, end) = (start &+ bias, end &+ bias)
                 if start < end, isCode(start, end) { ranges.append((start, end)) }
             case .end:
                 return ranges

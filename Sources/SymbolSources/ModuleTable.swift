@@ -28,6 +28,16 @@ public struct ModuleTable {
         _ object: ObjectFile, from source: some ObjectSource, debug: (some ObjectSource)?,
         alternate: (some ObjectSource)?, limits: Limits = Limits()
     ) throws(ObjectFileError) -> SymbolTable {
+        try build(
+            object, from: source, debug: debug, alternate: alternate, split: SplitSources<ObjectBytes>(), limits: limits
+        )
+    }
+
+    /// As above, with the files that units were split off to.
+    public static func build(
+        _ object: ObjectFile, from source: some ObjectSource, debug: (some ObjectSource)?,
+        alternate: (some ObjectSource)?, split: SplitSources<some ObjectSource>, limits: Limits = Limits()
+    ) throws(ObjectFileError) -> SymbolTable {
         var gaps: TableGaps = []
         let links = DebugLinks(object, from: source)
         var debugFile: ObjectFile?
@@ -72,9 +82,10 @@ public struct ModuleTable {
                 }
                 var reading = DebugInformation.Limits()
                 reading.deadline = ContinuousClock.now + limits.duration
+                var units = SplitUnits(split, of: image, maximumBytes: limits.debugBytes)
                 information.read(
-                    image, alternate: other, code: code(of: object), into: &builder, limits: reading
-                ) { ranges.contains($0) }
+                    image, alternate: other, code: code(of: object), into: &builder, limits: reading,
+                    split: { units.unit(of: &$0) }, isNamed: { ranges.contains($0) })
                 gaps.formUnion(information.gaps)
             }
         }
@@ -85,6 +96,21 @@ public struct ModuleTable {
         builder.gaps = gaps
         return builder.finish()
     }
+
+    /// Where units of a file, or of its debug file, say that the rest of them is; each place once.
+    public static func splitReferences(
+        _ object: ObjectFile, from source: some ObjectSource, debug: (some ObjectSource)?, limits: Limits = Limits()
+    ) -> [SplitReference] {
+        var gaps: TableGaps = []
+        var image = DebugImage(object, from: source, maximumBytes: limits.debugBytes, gaps: &gaps)
+        if image == nil, let debug, let file = try? ObjectFile(debug) {
+            image = DebugImage(file, from: debug, maximumBytes: limits.debugBytes, gaps: &gaps)
+        }
+        return image.map { DebugInformation.splitReferences($0, limit: maximumSplitFiles) } ?? []
+    }
+
+    /// So many `.dwo` files of a module are read; programs of more units are shipped with a `.dwp`.
+    public static let maximumSplitFiles = 256
 
     /// The encoded table, within the limits: without its lines where it is too long with them.
     public static func encode(_ table: SymbolTable, limits: Limits = Limits()) throws(SymbolTableError) -> [UInt8] {

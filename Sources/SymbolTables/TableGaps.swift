@@ -6,7 +6,8 @@ public struct TableGaps: OptionSet, Hashable, Sendable, CustomStringConvertible 
 
     /// Lines and inlined frames were left out: with them the table was too large to send.
     public static let linesTooLarge = TableGaps(rawValue: 1 << 0)
-    /// Units of split DWARF, whose functions lie in `.dwo` files: lines are there, inlined frames are not.
+    /// Units of split DWARF whose `.dwo` files, or the `.dwp` that holds them, were not at hand: lines are there, inlined
+    /// frames are not.
     public static let splitUnits = TableGaps(rawValue: 1 << 1)
     /// Parts of the debug information contradict themselves and were passed over.
     public static let damagedUnits = TableGaps(rawValue: 1 << 2)
@@ -21,10 +22,13 @@ public struct TableGaps: OptionSet, Hashable, Sendable, CustomStringConvertible 
     /// The time for one file was over.
     public static let outOfTime = TableGaps(rawValue: 1 << 7)
 
-    public var description: String {
+    public var description: String { singly.map(\.text).joined(separator: "; ") }
+
+    /// Each of them, with the words for it.
+    public var singly: [(gap: TableGaps, text: String)] {
         let texts: [(TableGaps, String)] = [
             (.linesTooLarge, "lines left out, the table was too large with them"),
-            (.splitUnits, "inlined functions of split DWARF are in .dwo files"),
+            (.splitUnits, "inlined functions of split DWARF are in .dwo files that were not at hand"),
             (.damagedUnits, "damaged debug information passed over"),
             (.noAlternateFile, "the shared debug file (dwz) is missing"),
             (.foreignDebugFile, "the debug file belongs to another program"),
@@ -32,6 +36,6 @@ public struct TableGaps: OptionSet, Hashable, Sendable, CustomStringConvertible 
             (.unreadableSections, "debug sections that could not be read"),
             (.outOfTime, "the debug information took too long to read"),
         ]
-        return texts.filter { contains($0.0) }.map(\.1).joined(separator: "; ")
+        return texts.filter { contains($0.0) }.map { (gap: $0.0, text: $0.1) }
     }
 }

@@ -58,6 +58,34 @@ private final class Folder: Sendable {
         #expect(reader.statistics.requests == requests)
     }
 
+    @Test(arguments: ["", "mkdir moved && mv program *.dwo moved", "dwp -e program -o program.dwp && rm *.dwo"])
+    func `units that were split off are read where they are`(change: String) async throws {
+        let folder = Folder()
+        try #require(
+            folder.run(
+                """
+                printf 'static inline int __attribute__((always_inline)) sq(int x) {\\n return x * x; }\\nint main(int c, char **v) {\\n return sq(c) + 1; }\\n' > p.c \
+                && gcc -g -gsplit-dwarf -gdwarf-4 -O2 p.c -o program && { \(change.isEmpty ? "true" : change) ; }
+                """))
+        let path = folder.path + (change.contains("moved") ? "/moved/program" : "/program")
+        let reader = ObjectReader(executable: helperProgram, arguments: [])
+        let file = try OwnedDescriptor.open(path)
+        let identity = try await reader.identify(file).get().identity
+        let symbols = ModuleSymbols(reader: reader, cache: nil)
+        func made() async throws -> SymbolTable {
+            try SymbolTable(
+                decoding: try await symbols.table(of: file, identity: identity, path: path, process: getpid()).get())
+        }
+        let whole = try await made()
+        #expect(whole.gaps == [])
+        #expect(whole.inlinedCallCount == 1)
+        #expect(folder.run("rm -f *.dwo *.dwp moved/*.dwo"))
+        let poor = try await made()
+        #expect(poor.gaps == [.splitUnits])
+        #expect(poor.quality == .debugInformation)
+        #expect(poor.inlinedCallCount == 0)
+    }
+
     @Test func `a poor table is kept until a debug file comes`() async throws {
         let folder = Folder()
         try #require(

@@ -37,6 +37,18 @@ private struct Recipe: CustomTestStringConvertible, Sendable {
 
 private let same = "cp program full"
 private let llvm = "llvm-symbolizer --inlines --functions=linkage -C --output-style=GNU -a -e full"
+/// The same code with all debug information in one file.
+private func whole(_ compiler: String) -> String { "\(compiler) -o full" }
+/// One more unit, so that the first's parts of sections are not all there is.
+private let second = "second.c"
+private let secondSource = """
+    static inline __attribute__((always_inline)) int thrice(int x) {
+        return x * 3;
+    }
+    int other(int x) {
+        return thrice(x) + thrice(x + 1);
+    }
+    """
 private let recipes: [Recipe] = [
     Recipe("C, gcc, DWARF 5", ["gcc"], "gcc -g -O2 chain.c -o program && \(same)"),
     Recipe("C, gcc, DWARF 4", ["gcc"], "gcc -gdwarf-4 -O2 chain.c -o program && \(same)"),
@@ -88,6 +100,42 @@ private let recipes: [Recipe] = [
         """
         g++ -g -O2 shapes.cc -o program && \(same) && g++ -g -O1 shapes.cc -o other && dwz -m shared.debug program other
         """, alternate: "shared.debug", namesToo: false),
+    Recipe(
+        "split, gcc, DWARF 5", ["gcc"], "gcc -g -gsplit-dwarf -O2 chain.c -o program && \(whole("gcc -g -O2 chain.c"))"),
+    Recipe(
+        "split, gcc, DWARF 4", ["gcc"],
+        "gcc -gdwarf-4 -gsplit-dwarf -O2 chain.c -o program && \(whole("gcc -gdwarf-4 -O2 chain.c"))"),
+    Recipe(
+        "split, gcc, a section for each function", ["gcc"],
+        """
+        gcc -gdwarf-4 -gsplit-dwarf -ffunction-sections -O2 chain.c -o program \
+        && \(whole("gcc -gdwarf-4 -ffunction-sections -O2 chain.c"))
+        """),
+    Recipe(
+        "split, clang, DWARF 5", ["clang", "llvm-symbolizer"],
+        "clang -g -gsplit-dwarf -O2 -c chain.c && clang chain.o -o program && \(whole("clang -g -O2 chain.c"))",
+        reference: llvm),
+    Recipe(
+        "split, clang, DWARF 4", ["clang"],
+        """
+        clang -gdwarf-4 -gsplit-dwarf -O2 -c chain.c && clang chain.o -o program \
+        && \(whole("clang -gdwarf-4 -O2 chain.c"))
+        """),
+    Recipe(
+        "split, g++", ["g++"], "g++ -g -gsplit-dwarf -O2 shapes.cc -o program && \(whole("g++ -g -O2 shapes.cc"))",
+        namesToo: false),
+    Recipe(
+        "split, package, DWARF 5", ["gcc", "llvm-dwp"],
+        """
+        gcc -g -gsplit-dwarf -O2 chain.c \(second) -o program && llvm-dwp -e program -o program.dwp && rm *.dwo \
+        && \(whole("gcc -g -O2 chain.c \(second)"))
+        """),
+    Recipe(
+        "split, package, DWARF 4", ["gcc", "dwp"],
+        """
+        gcc -gdwarf-4 -gsplit-dwarf -O2 chain.c \(second) -o program && dwp -e program -o program.dwp && rm *.dwo \
+        && \(whole("gcc -gdwarf-4 -O2 chain.c \(second)"))
+        """),
     Recipe("Rust", ["rustc"], "rustc -g -O lines.rs -o program && \(same)", agreement: 0.97),
     Recipe(
         "Rust, v0", ["rustc"], "rustc -g -O -C symbol-mangling-version=v0 lines.rs -o program && \(same)",
@@ -100,8 +148,18 @@ private func table(_ program: String, debug: String?, alternate: String?) throws
     let source = try DescriptorSource(file.rawValue)
     let debugFile = try debug.map { try Kept($0) }
     let alternateFile = try alternate.map { try Kept($0) }
-    return try ModuleTable.build(
-        ObjectFile(source), from: source, debug: debugFile?.source, alternate: alternateFile?.source)
+    let object = try ObjectFile(source)
+    let folder = program.prefix(through: program.lastIndex(of: "/") ?? program.startIndex)
+    var split: [SplitReference: Kept] = [:]
+    for reference in ModuleTable.splitReferences(object, from: source, debug: debugFile?.source) {
+        split[reference] = try? Kept(folder + reference.name)
+    }
+    let package = try? Kept(program + ".dwp")
+    return try withExtendedLifetime((split, package)) {
+        try ModuleTable.build(
+            object, from: source, debug: debugFile?.source, alternate: alternateFile?.source,
+            split: SplitSources(files: split.mapValues(\.source), package: package?.source))
+    }
 }
 
 /// A source that keeps its descriptor.
@@ -123,6 +181,7 @@ private final class Kept {
             return
         }
         let folder = try Workshop()
+        try folder.write("second.c", secondSource)
         try #require(folder.run(recipe.command) != nil, "\(recipe.command)")
         let built = try table(
             folder.path + "/program", debug: recipe.debug.map { folder.path + "/" + $0 },

@@ -36,6 +36,7 @@ public final class Agent: Sendable {
     private let readers: [ObjectReader]
     private let symbolCache: SymbolTableCacheDirectory?
     private let debugServers: DebugServers?
+    private let resolver: ModuleResolver
     private let hostName: Mutex<String>
 
     /// Opens spool and ledger. Nothing is sampled yet.
@@ -83,6 +84,7 @@ public final class Agent: Sendable {
             runtimes: RuntimeNaming(codes: thread.runtimeCodes), logger: logger)
         symbolCache = cache
         debugServers = servers
+        self.resolver = resolver
         self.delivery = delivery
         self.settings = Mutex(settings)
         self.version = version
@@ -186,10 +188,11 @@ public final class Agent: Sendable {
                 StatusAnswer.Aggregator(address: "\($0)", state: delivery.state.rawValue, since: delivery.since)
             }, symbolCache: tables.map(StatusAnswer.SymbolCache.init),
             debuginfod: fetched.map(StatusAnswer.Debuginfod.init))
-        return format == "json" ? answer.json() + [10] : Array(Self.text(answer, delivery).utf8)
+        return format == "json"
+            ? answer.json() + [10] : Array(Self.text(answer, delivery, tables: resolver.tablesMade).utf8)
     }
 
-    private static func text(_ answer: StatusAnswer, _ delivery: DeliveryStatus) -> String {
+    private static func text(_ answer: StatusAnswer, _ delivery: DeliveryStatus, tables: String) -> String {
         var lines = [
             "agent       \(answer.id) on \(answer.host), epoch \(answer.epoch)",
             "samples     taken \(answer.samples.taken) = stored \(answer.samples.stored) + pending"
@@ -200,9 +203,10 @@ public final class Agent: Sendable {
                 + " \(delivery.spooledBytes) bytes",
             "itself      \((answer.cpuSeconds * 100).rounded() / 100) s of CPU, \(answer.residentBytes >> 20) MiB resident",
         ]
+        lines.append("symbols     tables: \(tables)")
         if let cache = answer.symbolCache {
             lines.append(
-                "symbols     \(cache.tables) tables kept, \(cache.bytes) bytes; found \(cache.hits) times, not found"
+                "            \(cache.tables) kept, \(cache.bytes) bytes; found \(cache.hits) times, not found"
                     + " \(cache.misses) times; \(cache.damaged) damaged, \(cache.outdated) of another build,"
                     + " \(cache.evicted) gone for want of space, \(cache.failures) could not be written")
         }

@@ -54,21 +54,25 @@ struct HelperConnection: ~Copyable {
         }
     }
 
+    /// A file that the next request takes.
+    struct Attachment {
+        var kind: HelperMessage.Kind
+        var body: [UInt8] = []
+        /// The caller's.
+        var descriptor: Int32
+    }
+
     /// Asks for one file. After an error that `endsHelper` the connection is of no further use.
     mutating func ask(
-        _ kind: HelperMessage.Kind, file: Int32, debug: Int32 = -1, alternate: Int32 = -1, body: [UInt8] = [],
+        _ kind: HelperMessage.Kind, file: Int32, with attachments: [Attachment] = [], body: [UInt8] = [],
         timeLimit: Duration
     ) throws(ObjectReaderFailure) -> HelperAnswer {
         requests += 1
         let deadline = ContinuousClock.now + timeLimit
         do {
-            if debug >= 0 {
-                try HelperMessage(kind: .debugFile, request: requests)
-                    .send(over: channel, descriptor: debug, before: deadline)
-            }
-            if alternate >= 0 {
-                try HelperMessage(kind: .alternateFile, request: requests)
-                    .send(over: channel, descriptor: alternate, before: deadline)
+            for attachment in attachments {
+                try HelperMessage(kind: attachment.kind, request: requests, body: attachment.body)
+                    .send(over: channel, descriptor: attachment.descriptor, before: deadline)
             }
             try HelperMessage(kind: kind, request: requests, body: body).send(
                 over: channel, descriptor: file, before: deadline)

@@ -6,7 +6,7 @@ import SymbolSources
 /// What parent and helper process say to each other over their socket.
 ///
 /// A message is u32 length of the body, u8 kind, u32 number of the request, body; little-endian. A request carries the
-/// file's descriptor, and has no body but for `fetch`; an answer in sealed memory has a body of one byte that means nothing. Either side
+/// file's descriptor, and has no body but for `fetch` and `splitFile`; an answer in sealed memory has a body of one byte that means nothing. Either side
 /// takes the other for hostile: the parent because the helper reads hostile files, the helper by habit.
 struct HelperMessage: Equatable {
     enum Kind: UInt8 {
@@ -27,6 +27,11 @@ struct HelperMessage: Equatable {
         /// Parent → fetching process: a `FetchRequest`, with the file to write to; fetching process → parent: a
         /// `FetchAnswer`.
         case fetch = 12
+        /// Parent → helper: where units were split off to is wanted; helper → parent: the places.
+        case splitReferences = 13
+        /// As `debugFile`, for a file that units were split off to: the body is its place, or empty for the `.dwp` that
+        /// holds many.
+        case splitFile = 14
         /// Helper → parent: the file could not be read; the body is the reason in UTF-8.
         case failed = 4
         /// Parent → helper: the sections for unwinding are wanted; helper → parent: they lie in the sealed memory whose
@@ -44,11 +49,11 @@ struct HelperMessage: Equatable {
     static func maximumBody(_ kind: Kind) -> Int {
         switch kind {
         case .ready, .debugFile, .alternateFile: 0
-        case .identify: 1 << 20
+        case .identify, .splitReferences: 1 << 20
         case .symbolTable, .functionTable: 1 << 26
         case .debugLinks: 1 << 20
         case .failed: 1 << 12
-        case .fetch: 1 << 13
+        case .fetch, .splitFile: 1 << 14
         case .unwindSections: 1
         }
     }

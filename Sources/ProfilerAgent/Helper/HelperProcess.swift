@@ -29,6 +29,14 @@ public func runHelper(socket: Int32 = ChildProcess.inheritedDescriptor) -> Never
         var attached = DebugDescriptors()
         while let received = try HelperMessage.receive(over: channel, before: nil) {
             let kind = received.message.kind
+            if kind == .splitFile {
+                let reference = [SplitReference](decoding: received.message.body)?.first
+                if attached.split.count <= ModuleTable.maximumSplitFiles {
+                    attached.split.append(
+                        SplitFile(reference: reference, file: SharedDescriptor(received.takeDescriptor())))
+                }
+                continue
+            }
             if kind == .debugFile || kind == .alternateFile {
                 let descriptor = received.takeDescriptor()
                 if kind == .debugFile { attached.debug = descriptor } else { attached.alternate = descriptor }
@@ -62,7 +70,7 @@ public func runHelper(socket: Int32 = ChildProcess.inheritedDescriptor) -> Never
 /// most are read. 15 minutes of CPU: the parent ends a request
 /// long before, so this only bounds what outlives its parent.
 private let helperLimits = Sandbox.Limits(
-    addressSpaceBytes: 2 << 30, processorSeconds: 900, descriptors: 16,
+    addressSpaceBytes: 2 << 30, processorSeconds: 900, descriptors: 32 + UInt64(ModuleTable.maximumSplitFiles),
     fileBytes: UInt64(HelperAnswer.maximumMemoryBytes), niceness: 10)
 
 private enum HelperFailure: Error, CustomStringConvertible {
@@ -124,7 +132,8 @@ private func answerBody(
             // What is no regular file is as good as none: the table is then as good as the object alone makes it.
             table = try ModuleTable.build(
                 object, from: source, debug: try? DescriptorSource(attached.debug.rawValue),
-                alternate: try? DescriptorSource(attached.alternate.rawValue), limits: limits)
+                alternate: try? DescriptorSource(attached.alternate.rawValue), split: splitSources(attached),
+                limits: limits)
         } catch {
             throw .object(error)
         }
@@ -134,7 +143,20 @@ private func answerBody(
         return bytes
     case .debugLinks:
         return LinkedModule(identity: object.identity, links: DebugLinks(object, from: source)).encoded()
-    case .ready, .failed, .unwindSections, .debugFile, .alternateFile, .fetch:
+    case .splitReferences:
+        let references = ModuleTable.splitReferences(
+            object, from: source, debug: try? DescriptorSource(attached.debug.rawValue))
+        return references.encoded()
+    case .ready, .failed, .unwindSections, .debugFile, .alternateFile, .fetch, .splitFile:
         throw .notARequest
     }
+}
+
+private func splitSources(_ attached: borrowing DebugDescriptors) -> SplitSources<DescriptorSource> {
+    var sources = SplitSources<DescriptorSource>()
+    for split in attached.split {
+        guard let source = try? DescriptorSource(split.file.descriptor.rawValue) else { continue }
+        if let reference = split.reference { sources.files[reference] = source } else { sources.package = source }
+    }
+    return sources
 }

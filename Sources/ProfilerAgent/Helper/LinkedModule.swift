@@ -8,8 +8,55 @@ public struct DebugDescriptors: ~Copyable, Sendable {
     public var debug = OwnedDescriptor(-1)
     /// The file that dwz shares among several.
     public var alternate = OwnedDescriptor(-1)
+    /// Those that units were split off to.
+    var split: [SplitFile] = []
 
     public init() {}
+}
+
+/// An open file that units were split off to.
+struct SplitFile: Sendable {
+    /// nil for the `.dwp` that holds many.
+    var reference: SplitReference?
+    var file: SharedDescriptor
+}
+
+/// A descriptor in a list: closed with the last reference.
+final class SharedDescriptor: Sendable {
+    let descriptor: OwnedDescriptor
+
+    init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
+}
+
+extension [SplitReference] {
+    /// Of each directory and name with their lengths; as many as fit into a message.
+    func encoded() -> [UInt8] {
+        var writer = ByteWriter()
+        for reference in self {
+            guard
+                writer.bytes.count + reference.directory.utf8.count + reference.name.utf8.count + 20
+                    <= HelperMessage.maximumBody(.splitReferences)
+            else { break }
+            writer.writeString(reference.directory)
+            writer.writeString(reference.name)
+        }
+        return writer.bytes
+    }
+
+    /// nil for bytes that `encoded` can't have written.
+    init?(decoding bytes: [UInt8]) {
+        self.init()
+        var reader = unsafe ByteReader(bytes.span.bytes)
+        do throws(ByteCodingError) {
+            while !reader.isAtEnd {
+                guard count < ModuleTable.maximumSplitFiles else { return nil }
+                let directory = try reader.readString(limit: 16_384)
+                append(SplitReference(name: try reader.readString(limit: 16_384), directory: directory))
+            }
+        } catch {
+            return nil
+        }
+    }
 }
 
 /// An object file's identity, and where it says that its debug information is.

@@ -127,18 +127,41 @@ public final class ObjectReader: Sendable {
         }
     }
 
+    /// Where units of an object file, or of its debug file, were split off to. It takes as long as reading all of them.
+    func splitReferences(
+        _ file: borrowing OwnedDescriptor, with debugFiles: borrowing DebugDescriptors
+    ) async -> Result<[SplitReference], ObjectReaderFailure> {
+        switch await ask(.splitReferences, Files(file, debugFiles)) {
+        case .success(let answer):
+            guard let references = [SplitReference](decoding: answer.body) else {
+                counts.withLock { $0.failures += 1 }
+                return .failure(.malformedAnswer("places of split units that can't be read"))
+            }
+            return .success(references)
+        case .failure(let failure):
+            return .failure(failure)
+        }
+    }
+
     /// The caller's descriptors.
     private struct Files {
         var object: Int32
-        var debug: Int32 = -1
-        var alternate: Int32 = -1
+        var others: [HelperConnection.Attachment] = []
 
         init(object: Int32) { self.object = object }
 
         init(_ file: borrowing OwnedDescriptor, _ debugFiles: borrowing DebugDescriptors) {
             object = file.rawValue
-            debug = debugFiles.debug.rawValue
-            alternate = debugFiles.alternate.rawValue
+            if debugFiles.debug.rawValue >= 0 {
+                others.append(.init(kind: .debugFile, descriptor: debugFiles.debug.rawValue))
+            }
+            if debugFiles.alternate.rawValue >= 0 {
+                others.append(.init(kind: .alternateFile, descriptor: debugFiles.alternate.rawValue))
+            }
+            for split in debugFiles.split {
+                let body = split.reference.map { [$0].encoded() } ?? []
+                others.append(.init(kind: .splitFile, body: body, descriptor: split.file.descriptor.rawValue))
+            }
         }
     }
 
@@ -180,8 +203,7 @@ public final class ObjectReader: Sendable {
             if state.connection == nil { try start(&state) }
             guard
                 let answer = try state.connection?.ask(
-                    kind, file: files.object, debug: files.debug, alternate: files.alternate,
-                    timeLimit: options.timeLimit)
+                    kind, file: files.object, with: files.others, timeLimit: options.timeLimit)
             else {
                 return .failure(.malformedAnswer("nothing"))
             }

@@ -70,6 +70,7 @@ public final class HostProfiler: Sendable {
         let better = await served.finish { [self] in shouldStop.load(ordering: .acquiring) && command == nil }
         collected.tables.merge(better.tables) { $1 }
         notes += better.notes
+        notes += Self.notes(of: collected.gaps)
 
         // A command is sampled from before it begins, and only its life counts; everything else from when sampling began.
         var range = TimeRange(start: clock.wall(start), end: clock.wall(end))
@@ -111,6 +112,13 @@ public final class HostProfiler: Sendable {
                     + " directory, PERF_AGENT_SYMBOL_CACHE_SIZE=0 does without")
             return nil
         }
+    }
+
+    private static func notes(of gaps: [String: TableGaps]) -> [String] {
+        let sorted = gaps.sorted { $0.key < $1.key }
+        var notes = sorted.prefix(3).map { "debug information of \($0.key): \($0.value)" }
+        if sorted.count > 3 { notes.append("so it is with \(sorted.count - 3) more modules") }
+        return notes
     }
 
     // MARK: Target
@@ -181,6 +189,8 @@ public final class HostProfiler: Sendable {
     private struct Collected: Sendable {
         var collection: SampleCollection
         var tables: [ModuleIdentity: SymbolTable]
+        /// What tables lack, by the module's path.
+        var gaps: [String: TableGaps] = [:]
         /// From the first window's start to the last one's end, empty ones among them.
         var range: TimeRange?
     }
@@ -204,6 +214,7 @@ public final class HostProfiler: Sendable {
                     let table = try? SymbolTable(decoding: bytes)
                 else { continue }
                 collected.tables[module.identity] = table
+                if !table.gaps.isEmpty { collected.gaps[module.name] = table.gaps }
                 served.wish(for: module.identity, having: table)
             }
         }

@@ -99,6 +99,9 @@ actor ModuleResolver {
         return .unavailable(reason)
     }
 
+    /// What was made of the modules, a line for people.
+    nonisolated var tablesMade: String { symbols.tally.text }
+
     /// What is needed to unwind through a mapped file; nil where it has nothing of the kind, or can't be read.
     func unwindTable(of file: MappedFile, owner: MappedFileOwner) async -> UnwindTable? {
         let resolved = await resolve(file, owner: owner)

@@ -1,6 +1,7 @@
 import LinuxSystem
 import Profiles
 import SymbolSources
+import SymbolTables
 
 /// Makes symbol tables of modules from the best that is at hand: a table that was made before, the module's own debug
 /// information, a separate debug file below the root of the process that runs it, one that a server has.
@@ -11,6 +12,7 @@ struct ModuleSymbols: Sendable {
     let cache: SymbolTableCacheDirectory?
     /// nil where none is to be asked.
     var servers: DebugServers?
+    let tally = TableTally()
 
     /// Whether debug servers are asked where nothing on this host has debug information; that may take a minute.
     enum Asking: Sendable {
@@ -30,23 +32,42 @@ struct ModuleSymbols: Sendable {
     ) async -> Result<[UInt8], ObjectReaderFailure> {
         let kept = await cache?.table(of: identity)
         if let kept, kept.isComplete { return .success(kept.table) }
-        let found = await debugFiles(of: file, path: path, process: process, asking: asking)
+        var found = await debugFiles(of: file, path: path, process: process, asking: asking)
         // A poor table is as good as a new one until somebody installs debug files.
         if let kept, kept.sources.isSuperset(of: found.sources) { return .success(kept.table) }
         if case .forMore = asking, !found.sources.contains(.servedFile) {
             return .failure(.notReadable("no server has more of it"))
         }
         var result = await reader.symbolTable(file, with: found.files)
+        var gaps = Self.gaps(result)
+        // Told by reading it, so that modules without split units, nearly all, cost nothing more.
+        if gaps.contains(.splitUnits) {
+            found.files.split = await splitFiles(of: file, with: found.files, path: path, process: process)
+            if !found.files.split.isEmpty {
+                found.sources.insert(.splitFiles)
+                let better = await reader.symbolTable(file, with: found.files)
+                if case .success = better {
+                    result = better
+                    gaps = Self.gaps(result)
+                }
+            }
+        }
         switch result {
         case .failure(.helperDied), .failure(.tookTooLong):
             // Most likely over debug information, which is not worth the names.
             result = await reader.functionTable(file, with: found.files)
         default: break
         }
-        if let cache, case .success(let bytes) = result {
-            await cache.store(bytes, of: identity, sources: found.sources)
+        if case .success(let bytes) = result {
+            tally.add(gaps)
+            await cache?.store(bytes, of: identity, sources: found.sources)
         }
         return result
+    }
+
+    private static func gaps(_ result: Result<[UInt8], ObjectReaderFailure>) -> TableGaps {
+        guard case .success(let bytes) = result, let table = try? SymbolTable(decoding: bytes) else { return [] }
+        return table.gaps
     }
 
     /// What lies beside a module, and what of it a table is made of.
@@ -101,6 +122,27 @@ struct ModuleSymbols: Sendable {
             if found.files.alternate.rawValue >= 0 { found.sources.insert(.servedFile) }
         }
         return found
+    }
+
+    /// The files that a module's units were split off to, below the root of the process: its `.dwp`, and the `.dwo` files
+    /// where its compiler put them, or beside it.
+    private func splitFiles(
+        of file: borrowing OwnedDescriptor, with others: borrowing DebugDescriptors, path: String, process: Int32
+    ) async -> [SplitFile] {
+        func open(_ paths: [String]) -> SharedDescriptor? {
+            var next = 0
+            let file = DebugFileSearch.open(paths, from: &next, below: process)
+            return file.rawValue >= 0 ? SharedDescriptor(file) : nil
+        }
+        var files: [SplitFile] = []
+        if let package = open([path + ".dwp"]) { files.append(SplitFile(reference: nil, file: package)) }
+        guard case .success(let references) = await reader.splitReferences(file, with: others) else { return files }
+        for reference in references {
+            if let split = open(DebugFileSearch.splitPaths(reference, modulePath: path)) {
+                files.append(SplitFile(reference: reference, file: split))
+            }
+        }
+        return files
     }
 
     /// A debug file below the root of the process that runs the module.

@@ -267,4 +267,6 @@ struct TableSources: OptionSet, Sendable {
     static let alternateFile = TableSources(rawValue: 4)
     /// One of the two came from a debug server.
     static let servedFile = TableSources(rawValue: 8)
+    /// Some of the files that units were split off to.
+    static let splitFiles = TableSources(rawValue: 16)
 }

@@ -16,8 +16,11 @@ import SymbolTables
     var limits = ModuleTable.Limits()
     limits.debugBytes = 1 << 24
     limits.duration = .seconds(2)
+    // The sections of a split unit lie in the same file, under names that end in .dwo; both ways to it are tried.
+    let split = SplitSources(files: [SplitReference(name: "s", directory: "d"): source], package: source)
     guard
-        let table = try? ModuleTable.build(object, from: source, debug: source, alternate: source, limits: limits),
+        let table = try? ModuleTable.build(
+            object, from: source, debug: source, alternate: source, split: split, limits: limits),
         let encoded = try? ModuleTable.encode(table, limits: limits)
     else { return 0 }
     // What was built is a table like any other.
