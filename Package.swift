@@ -130,7 +130,8 @@ let package = Package(
                 "SymbolTables", "ObjectFiles", "LinuxSystem", "Compression", "CDemangle", "CElf", "ByteCoding",
                 "Profiles",
             ]),
-        testableLibrary("LanguageRuntimes", ["SymbolTables", "LinuxSystem", "CLinux", "Profiles", "ByteCoding"]),
+        testableLibrary(
+            "LanguageRuntimes", ["Unwinding", "SymbolTables", "LinuxSystem", "CLinux", "Profiles", "ByteCoding"]),
         library("Analysis", ["Profiles", "Patterns"]),
         library("Formats", ["Profiles", "Analysis"]),
         library("FlameGraphs", ["Profiles", "Analysis"]),

@@ -10,7 +10,7 @@ build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev libyaml-dev libmd-
 # What tests compare with or look through: another profiler, a debugger, an XML parser, a browser, compilers and tools of
 # object files, systemd's checker of units, groff for man pages; and programs that are profiled as they are shipped.
 test="linux-perf gdb libxml2-utils chromium gcc g++ binutils elfutils dwz llvm libc6-dbg systemd groff
-    python3 nodejs openjdk-17-jdk-headless xz-utils sqlite3 git perl openssl debuginfod libcurl4"
+    python3 python3-pip nodejs openjdk-17-jdk-headless xz-utils sqlite3 git perl openssl debuginfod libcurl4"
 
 case "${1:-build}" in
 build) wanted="$build" ;;

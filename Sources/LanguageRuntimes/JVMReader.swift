@@ -243,25 +243,20 @@ public struct JVMReader<Memory: ForeignMemory> {
         }
         let length = UInt32(clamping: code.upperBound - code.lowerBound)
         if name == "Interpreter" { return one(.interpreter, 0, 0) }
-        if name.hasPrefix("I2C/C2I") || name.hasPrefix("vtable") || frameWords < 0 {
-            return one(.frameless, 8, length)
-        }
-        let frameBytes = UInt32(frameWords * 8)
+        if name.hasPrefix("I2C/C2I") || name.hasPrefix("vtable") { return one(.frameless, 8, length) }
+        let frameBytes = UInt32(max(0, frameWords) * 8)
         // Method handles' linkers jump on without a frame.
         if isMethod, frameBytes < 16 { return one(.frameless, 8, length) }
-        guard frameBytes >= 16 else {
-            guard isX86, length <= 1 << 20, let bytes = reader.bytes(code.lowerBound, count: Int(length)) else {
-                return one(.framePointer, 0, 0)
-            }
-            return JVMCodeShape.framePointerRanges(bytes[...], at: code.lowerBound)
-        }
         // −1: never complete as far as HotSpot's own walker is concerned; such stubs build their frame at once.
         let completeOffset = UInt32(clamping: max(0, min(complete, Int64(length))))
-        guard isMethod, isX86, length <= 1 << 20, let bytes = reader.bytes(code.lowerBound, count: Int(length)) else {
-            return one(.compiled, frameBytes, completeOffset)
+        guard isX86, length <= 1 << 20, let bytes = reader.bytes(code.lowerBound, count: Int(length)) else {
+            guard frameBytes < 16 else { return one(.compiled, frameBytes, completeOffset) }
+            return frameWords < 0 ? one(.frameless, 8, length) : one(.framePointer, 0, 0)
         }
-        return JVMCodeShape.ranges(
-            bytes[...], at: code.lowerBound, frameBytes: frameBytes, completeOffset: completeOffset)
+        return JVMCodeShape(
+            bytes, at: code.lowerBound, frameBytes: frameBytes < 16 ? nil : frameBytes,
+            completeOffset: isMethod ? Int(completeOffset) : 0
+        ).ranges
     }
 
     private mutating func blobName(_ pointer: UInt64) -> String? {

@@ -3,8 +3,8 @@
 /// Registers are numbered 0…15 per architecture, as far as they are followed: on x86-64 by their machine number (4 is
 /// rsp, 5 is rbp); on aarch64 x19…x28 are 0…9, x29 is 10, x30 is 11, sp is 12, and x9, x12, x16 (what compilers
 /// use for large frames) are 13, 14, 15. `noRegister` is any other.
-struct Instruction: BitwiseCopyable, Equatable {
-    enum Effect: UInt8, BitwiseCopyable, Sendable {
+package struct Instruction: BitwiseCopyable, Equatable {
+    package enum Effect: UInt8, BitwiseCopyable, Sendable {
         /// Nothing that matters here.
         case none
         /// The mark at the start of a function or of an indirect branch's target (endbr64, bti, paciasp).
@@ -45,22 +45,21 @@ struct Instruction: BitwiseCopyable, Equatable {
         case stop
     }
 
-    static let noRegister: UInt8 = 0xFF
+    package static let noRegister: UInt8 = 0xFF
 
     /// Bytes; 0 is not an instruction, or one that the span's end cuts off.
-    var length: UInt8 = 0
-    var effect = Effect.none
-    var register = Instruction.noRegister
-    var second = Instruction.noRegister
-    var base = Instruction.noRegister
-    var value: Int64 = 0
-    var writeback: Int32 = 0
+    package var length: UInt8 = 0
+    package var effect = Effect.none
+    package var register = Instruction.noRegister
+    package var second = Instruction.noRegister
+    package var base = Instruction.noRegister
+    package var value: Int64 = 0
+    package var writeback: Int32 = 0
 
     static var undecodable: Instruction { Instruction() }
 
     /// The instruction at `offset` of the code.
-    @inline(__always)
-    static func decode(_ code: RawSpan, at offset: Int, _ architecture: UserArchitecture) -> Instruction {
+    package static func decode(_ code: RawSpan, at offset: Int, _ architecture: UserArchitecture) -> Instruction {
         switch architecture {
         case .x86_64: InstructionX86.decode(code, at: offset)
         case .aarch64: InstructionAArch64.decode(code, at: offset)

@@ -3,9 +3,9 @@
 /// Legacy prefixes, REX, the opcode maps 0F, 0F38, 0F3A, VEX, EVEX and XOP are known; what is invalid in 64-bit mode is
 /// undecodable. Reads no byte outside of the span and at most 15 bytes. Sources: Intel SDM volume 2, chapter 2 and
 /// appendix A; AMD64 Architecture Programmer's Manual volume 3, appendix A (XOP, 3DNow!).
-struct InstructionX86: ~Escapable {
-    static let stackPointer: UInt8 = 4
-    static let framePointer: UInt8 = 5
+package struct InstructionX86: ~Escapable {
+    package static let stackPointer: UInt8 = 4
+    package static let framePointer: UInt8 = 5
     /// No instruction is longer (SDM 2.3.11).
     static let maximumLength = 15
 

@@ -12,15 +12,19 @@ public struct RuntimeCode: Sendable {
         /// HotSpot's interpreter: a frame pointer, but the caller's stack pointer is the word below what it points to,
         /// since adapters move the stack between a compiled caller and an interpreted function.
         public var isInterpreter: Bool
+        /// The caller's frame pointer is saved 16 bytes below the call frame's address; else it is still in its register.
+        public var savesFramePointer: Bool
 
         public init(
-            start: UInt64, end: UInt64, frameBytes: UInt32, completeOffset: UInt32, isInterpreter: Bool = false
+            start: UInt64, end: UInt64, frameBytes: UInt32, completeOffset: UInt32, isInterpreter: Bool = false,
+            savesFramePointer: Bool = true
         ) {
             self.start = start
             self.end = end
             self.frameBytes = frameBytes
             self.completeOffset = completeOffset
             self.isInterpreter = isInterpreter
+            self.savesFramePointer = savesFramePointer
         }
     }
 

@@ -80,7 +80,7 @@ extension Unwinder {
         let frameAddress = stackPointer &+ UInt64(range.frameBytes)
         guard frameAddress > stackPointer else { throw .broken(.stackNotGrowing) }
         let target = try copy.word(at: frameAddress &- 8)
-        if range.frameBytes >= 16 {
+        if range.frameBytes >= 16, range.savesFramePointer {
             let framePointer = try copy.word(at: frameAddress &- 16)
             keepOnlyFramePointer(&state, framePointer)
         }

@@ -64,19 +64,8 @@ private let busy = """
     }
     """
 
-/// The JVMs to try: JAVA_HOMES (colon-separated) and what lies in /usr/lib/jvm.
-private let javas: [String] = {
-    let asked = (ProcessInfo.processInfo.environment["JAVA_HOMES"] ?? "").split(separator: ":").map(String.init)
-    let installed = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/lib/jvm"))?.map { "/usr/lib/jvm/\($0)" }
-    var seen: Set<String> = []
-    return (asked + (installed ?? []).sorted()).map { "\($0)/bin/java" }.filter {
-        guard FileManager.default.isExecutableFile(atPath: $0) else { return false }
-        return seen.insert(URL(fileURLWithPath: $0).resolvingSymlinksInPath().path).inserted
-    }
-}()
-private let compiler = ["/usr/lib/jvm/java-17-openjdk-amd64/bin/javac", "/usr/bin/javac"].first {
-    FileManager.default.isExecutableFile(atPath: $0)
-}
+private let javas = JavaInstallations.all
+private let compiler = JavaInstallations.compiler
 
 /// Walks a stopped thread's stack by the ranges alone.
 private func walk(
@@ -107,6 +96,11 @@ private func walk(
             guard let back = memory.uint64(cfa &- 8), let saved = memory.uint64(cfa &- 16) else { break }
             (pc, sp, fp) = (back, cfa, saved)
             continue
+        case .pushed:
+            let cfa = sp &+ UInt64(range.frameBytes)
+            guard let back = memory.uint64(cfa &- 8) else { break }
+            (pc, sp) = (back, cfa)
+            continue
         case .compiled, .frameless:
             guard let back = memory.uint64(sp) else { break }
             (pc, sp) = (back, sp &+ 8)
@@ -124,6 +118,27 @@ private func walk(
 
 @Suite(.serialized, .enabled(if: !javas.isEmpty && compiler != nil, "needs a JVM in /usr/lib/jvm and javac"))
 struct JVMLiveTests {
+    @Test(
+        .enabled(
+            if: JavaInstallations.isThere(JavaInstallations.jdk11),
+            "\(JavaInstallations.reason(JavaInstallations.jdk11))"))
+    func `JDK 11 from PyPI is among those that are tried`() throws { try isTried(JavaInstallations.jdk11) }
+
+    @Test(
+        .enabled(
+            if: JavaInstallations.isThere(JavaInstallations.jdk21),
+            "\(JavaInstallations.reason(JavaInstallations.jdk21))"))
+    func `JDK 21 from PyPI is among those that are tried`() throws { try isTried(JavaInstallations.jdk21) }
+
+    private func isTried(_ wheel: JavaInstallations.Wheel) throws {
+        let workshop = try Workshop()
+        let java = try #require(try JavaInstallations.fetched[wheel.version]?.get())
+        #expect(javas.contains(java))
+        let program = try start(java, [], in: workshop)
+        Thread.sleep(forTimeInterval: 1.5)
+        #expect(try JVMReader(process: program.identifier).majorVersion == wheel.major)
+    }
+
     /// Starts the known chain; gives what is needed to walk it.
     private func start(_ java: String, _ flags: [String], in workshop: Workshop) throws -> StartedProgram {
         let source = try workshop.write("Chain.java", chain)

@@ -207,11 +207,13 @@ private final class MappedProgram: @unchecked Sendable {
         #expect((95...110).contains(questions))
         // An answer about an entry that is gone is about nobody.
         let code = RuntimeCode([.init(start: 0x1000, end: 0x1100, frameBytes: 32, completeOffset: 0)])
-        box.put(.init(slot: 3, serial: 8, code: code, bounds: 0x1000..<0x2000))
-        runtimes.takeAnswers()
+        box.put(.init(slot: 3, serial: 8, code: code, bounds: 0x1000..<0x2000, readAt: second))
+        var taken = runtimes.takeAnswers()
+        #expect(!taken)
         #expect(runtimes.code(ofSlot: 3) == nil && !runtimes.isSizeMissing(slot: 3, address: 0x1800))
-        box.put(.init(slot: 3, serial: 9, code: code, bounds: 0x1000..<0x2000))
-        runtimes.takeAnswers()
+        box.put(.init(slot: 3, serial: 9, code: code, bounds: 0x1000..<0x2000, readAt: second))
+        taken = runtimes.takeAnswers()
+        #expect(taken)
         let later = 1000 * second
         #expect(runtimes.code(ofSlot: 3) != nil)
         #expect(!asks(0x1010, later))
@@ -224,6 +226,61 @@ private final class MappedProgram: @unchecked Sendable {
         #expect(forgotten)
         runtimes.forgetEnded(ProcessTable())
         #expect(asks(0x1800, later, serial: 10))
+    }
+
+    /// A stack that leads through code made at run time at 0x1010.
+    private func stack(end: StackEnd = .whole) -> SampledStack {
+        var space = AddressSpace()
+        _ = space.map(CodeMapping(start: 0x1000, end: 0x2000, fileOffset: 0, file: MappedFileTable.anonymousFile))
+        var stack = SampledStack()
+        let chain = [UInt64(bitPattern: -512), 0x1010]
+        stack.begin(kernelFramesOf: chain.span, isFull: false)
+        stack.addUserFrames(of: chain.span, space: space, slot: 3)
+        stack.end = end
+        return stack
+    }
+
+    @Test func `a stack that is newer than what is known of a JVM waits for the next reading`() {
+        let box = AnswerBox<RuntimeCodeAnswer>()
+        var runtimes = RuntimeProcesses(box: box)
+        let second: UInt64 = 1_000_000_000
+        func isDoubtful(_ stack: SampledStack, _ time: UInt64) -> Bool {
+            runtimes.isDoubtful(stack, slot: 3, time: time)
+        }
+        func due(_ time: UInt64) -> [UInt32] { runtimes.dueQuestions(at: time) }
+        // A runtime that tells nothing of its frames is not waited for.
+        #expect(!isDoubtful(stack(), second))
+        runtimes.found(slot: 3, serial: 9)
+        #expect(isDoubtful(stack(), second))
+        var found = due(second)
+        #expect(found.isEmpty)
+        runtimes.waits(slot: 3, time: second)
+        found = due(second)
+        #expect(found == [3])
+        // One question at a time, then again after a pause, until the answer is new enough.
+        found = due(second + 1)
+        #expect(found.isEmpty)
+        let code = RuntimeCode([.init(start: 0x1000, end: 0x1100, frameBytes: 32, completeOffset: 0)])
+        box.put(.init(slot: 3, serial: 9, code: code, bounds: 0x1000..<0x2000, readAt: second - 1))
+        var taken = runtimes.takeAnswers()
+        #expect(taken)
+        #expect(isDoubtful(stack(end: .broken(.outsideCode)), second))
+        found = due(2 * second)
+        #expect(found == [3])
+        box.put(.init(slot: 3, serial: 9, code: code, bounds: 0x1000..<0x2000, readAt: second + 1))
+        taken = runtimes.takeAnswers()
+        #expect(taken)
+        #expect(!isDoubtful(stack(end: .broken(.outsideCode)), second))
+        found = due(4 * second)
+        #expect(found.isEmpty)
+        // Newer ones wait, but not those that came to a good end through code that is known.
+        #expect(isDoubtful(stack(end: .broken(.noRule)), 5 * second) && isDoubtful(stack(end: .cut), 5 * second))
+        #expect(!isDoubtful(SampledStack(), 5 * second))
+        // Nothing more will be known: it has ended, or it can't be read.
+        box.put(.init(slot: 3, serial: 9, code: nil, readAt: .max))
+        taken = runtimes.takeAnswers()
+        #expect(taken)
+        #expect(!isDoubtful(stack(), 6 * second))
     }
 
     @Test(arguments: [("/tmp/jit-12.dump", true), ("/tmp/jit-a.dump", false), ("/usr/lib/libc.so.6", false)])

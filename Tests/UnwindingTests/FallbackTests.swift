@@ -112,6 +112,19 @@ import Testing
         #expect(unwinder.frames.map(\.address) == [0x9004, Scene.back - 1])
     }
 
+    @Test func `where such code has only pushed, the frame pointer is still the caller's`() throws {
+        let code = RuntimeCode([
+            .init(start: 0x9000, end: 0x9100, frameBytes: 24, completeOffset: 0, savesFramePointer: false),
+            .init(start: 0x9200, end: 0x9300, frameBytes: 0, completeOffset: 0),
+        ])
+        var scene = Scene([], stack: [77, 78, 0x9250, 0, 0, Scene.back, 0])
+        scene.registers.programCounter = 0x9050
+        scene.registers.framePointer = Scene.slot(4)
+        var unwinder = try scene.unwinder()
+        #expect(scene.unwind(&unwinder, runtimeCode: code) == .whole)
+        #expect(unwinder.frames.map(\.address) == [0x9050, 0x924F, Scene.back - 1])
+    }
+
     @Test func `an interpreter's caller has its stack pointer below the frame pointer, and adapters have no frame`()
         throws
     {

@@ -37,7 +37,13 @@ actor RuntimeNaming {
     func look(at process: SampledProcess, slot: UInt32, places: [RuntimeCodeAddress] = []) {
         guard process.process > 0, !process.isKernelThread else { return }
         let now = HostClock.monotonicNow
-        refreshed(process, slot, at: now).nameEarly(places, at: now)
+        // Places in code that was read before need no other reading.
+        if !places.isEmpty, let readers = known[process.serial], readers.areInKnownCode(places, at: now) {
+            readers.lastUsed = now
+            readers.nameEarly(places, at: now)
+        } else {
+            refreshed(process, slot, at: now).nameEarly(places, at: now)
+        }
     }
 
     /// Names what can be named of a window.
@@ -86,8 +92,10 @@ actor RuntimeNaming {
             known[process.serial] = readers
         }
         readers.lastUsed = now
-        if let (code, bounds) = readers.refresh(at: now) {
-            codes?.put(RuntimeCodeAnswer(slot: slot, serial: process.serial, code: code, bounds: bounds))
+        if let readAt = readers.refresh(at: now) {
+            codes?.put(
+                RuntimeCodeAnswer(
+                    slot: slot, serial: process.serial, code: readers.code, bounds: readers.codeBounds, readAt: readAt))
         }
         return readers
     }

@@ -1,16 +1,39 @@
 internal import Unwinding
 
-/// What the sampling thread knows of processes with code made at run time: how large its frames are, and when it may
-/// next ask for more. A process without such code costs nothing here.
+/// What the sampling thread knows of processes with code made at run time: how large its frames are, up to when that
+/// holds, and when it may next ask for more. A process without such code costs nothing here.
+///
+/// A runtime makes code all the time. A sample that is newer than what is known of its process, and whose stack leads
+/// through code that nobody knows or comes to no good end, waits for the next reading rather than being followed by
+/// frames that were others' before.
 struct RuntimeProcesses {
     private struct Known {
         var serial: UInt64
+        /// The runtime is one that tells of its frames (HotSpot): to wait for it is worth while.
+        var tellsFrames: Bool
         var code: RuntimeCode?
         var bounds: Range<UInt64> = 0..<0
-        /// CLOCK_MONOTONIC nanoseconds.
+        /// All times are CLOCK_MONOTONIC nanoseconds. What is known holds for samples up to this.
+        var knownAt: UInt64 = 0
+        /// Of the newest sample that waits.
+        var wantedAt: UInt64 = 0
         var nextQuestion: UInt64 = 0
         var pause = RuntimeProcesses.firstPause
-        var questions = 1
+        var questions = 0
+
+        init(serial: UInt64, tellsFrames: Bool) {
+            self.serial = serial
+            self.tellsFrames = tellsFrames
+        }
+
+        /// Counts a question; they come the more seldom the more there were.
+        mutating func asked(at time: UInt64) {
+            questions += 1
+            if questions > RuntimeProcesses.earlyQuestions {
+                pause = min(2 * pause, RuntimeProcesses.longestPause)
+            }
+            nextQuestion = time &+ pause
+        }
     }
 
     private let box: AnswerBox<RuntimeCodeAnswer>
@@ -25,12 +48,25 @@ struct RuntimeProcesses {
         self.box = box
     }
 
-    /// Takes what has been laid into the box.
-    mutating func takeAnswers() {
+    /// A process in which a runtime lies that tells of its frames.
+    mutating func found(slot: UInt32, serial: UInt64) {
+        guard known[slot]?.serial != serial else {
+            known[slot]?.tellsFrames = true
+            return
+        }
+        known[slot] = Known(serial: serial, tellsFrames: true)
+    }
+
+    /// Takes what has been laid into the box; true where there was anything about a process that is known.
+    mutating func takeAnswers() -> Bool {
+        var isAny = false
         for answer in box.takeAll() where known[answer.slot]?.serial == answer.serial {
             known[answer.slot]?.code = answer.code
             known[answer.slot]?.bounds = answer.bounds
+            known[answer.slot]?.knownAt = answer.readAt
+            isAny = true
         }
+        return isAny
     }
 
     func code(ofSlot slot: UInt32) -> RuntimeCode? { known.isEmpty ? nil : known[slot]?.code }
@@ -44,22 +80,40 @@ struct RuntimeProcesses {
         return state.bounds.contains(address) && code.range(holding: address) == nil
     }
 
+    /// Whether a stack that was sampled at `time` should be followed again once more is known.
+    func isDoubtful(_ stack: borrowing SampledStack, slot: UInt32, time: UInt64) -> Bool {
+        guard !known.isEmpty, let state = known[slot], state.tellsFrames, state.knownAt < time else { return false }
+        return stack.unknownRuntimeAddress != nil || stack.end != .whole
+    }
+
     /// Whether to ask about a process one of whose stacks led through run-time code at `address` that nobody told the
     /// frames of: at its first such sample, some times more soon after, then at most once a second.
     mutating func shouldAsk(slot: UInt32, serial: UInt64, address: UInt64, time: UInt64) -> Bool {
-        guard var state = known[slot], state.serial == serial else {
-            known[slot] = Known(serial: serial, nextQuestion: time &+ Self.firstPause)
-            return true
-        }
-        guard time >= state.nextQuestion else { return false }
+        if known[slot]?.serial != serial { known[slot] = Known(serial: serial, tellsFrames: false) }
+        guard var state = known[slot], time >= state.nextQuestion else { return false }
         if let code = state.code {
             guard state.bounds.contains(address), code.range(holding: address) == nil else { return false }
         }
-        state.questions += 1
-        if state.questions > Self.earlyQuestions { state.pause = min(2 * state.pause, Self.longestPause) }
-        state.nextQuestion = time &+ state.pause
+        state.asked(at: time)
         known[slot] = state
         return true
+    }
+
+    /// A stack of `time` waits.
+    mutating func waits(slot: UInt32, time: UInt64) {
+        guard let state = known[slot], state.tellsFrames, state.wantedAt < time else { return }
+        known[slot]?.wantedAt = time
+    }
+
+    /// Slots of processes about which to ask now, because stacks wait.
+    mutating func dueQuestions(at time: UInt64) -> [UInt32] {
+        guard !known.isEmpty else { return [] }
+        var due: [UInt32] = []
+        for (slot, state) in known where state.knownAt < state.wantedAt && time >= state.nextQuestion {
+            due.append(slot)
+        }
+        for slot in due { known[slot]?.asked(at: time) }
+        return due
     }
 
     /// Forgets processes that have ended; before their slots go to others.

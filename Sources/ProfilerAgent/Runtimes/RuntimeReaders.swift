@@ -25,12 +25,19 @@ final class RuntimeReaders {
     var lastUsed: UInt64 = 0
     /// Nothing more can be read; what was read stays good.
     private(set) var isGone = false
+    private var auxiliaryVector: [UInt8]?
     private var map: PerfMapFile
     private var mapAttempts = Attempts()
     private var dump: JITDumpFile?
     private var dumpAttempts = Attempts()
     private var jvm: JVMReader<ProcessMemory>?
     private var jvmAttempts = Attempts()
+    /// There is a JVM, but none that can be read.
+    private var isWithoutJVM = false
+    /// Frames of the JVM's code as of the last reading.
+    private(set) var code: RuntimeCode?
+    /// Where the JVM's code lies.
+    private(set) var codeBounds: Range<UInt64> = 0..<0
     /// A code cache is read all over each time: it must not take more than a tenth of a CPU.
     private var nextJVMRefresh: UInt64 = 0
     private static let refreshShare: UInt64 = 10
@@ -62,21 +69,25 @@ final class RuntimeReaders {
             + (jvm.map { $0.names.memoryBytes + $0.ranges.count * 256 + (1 << 20) } ?? 0)
     }
 
-    /// Reads what is new. Answers the frames of the JVM's code where those have changed.
-    func refresh(at now: UInt64) -> (code: RuntimeCode, bounds: Range<UInt64>)? {
-        guard !isGone else { return nil }
+    /// Reads what is new. Answers up to when `code` holds now; nil where it was not the time to read that.
+    func refresh(at now: UInt64) -> UInt64? {
+        guard !isGone else { return .max }
         guard isStillThere() else {
             isGone = true
-            return nil
+            return .max
         }
         refreshMap(at: now)
         refreshDump(at: now)
         return refreshJVM(at: now)
     }
 
-    /// A PID may have gone to another process.
+    /// A PID may have gone to another process, or the process to another program: an exec draws new places for
+    /// everything, which the auxiliary vector tells.
     private func isStillThere() -> Bool {
         guard let status = ProcessStatus.read(process.process) else { return false }
+        let vector = ProcFile.read("/proc/\(process.process)/auxv", limit: 4096)
+        if auxiliaryVector == nil { auxiliaryVector = vector }
+        guard vector == auxiliaryVector else { return false }
         let start = HostClock.now().monotonic(ofBootTicks: status.startTicks)
         let distance = start > process.startTime ? start - process.startTime : process.startTime - start
         return distance <= ProcessTable.startTolerance
@@ -115,7 +126,8 @@ final class RuntimeReaders {
         }
     }
 
-    private func refreshJVM(at now: UInt64) -> (code: RuntimeCode, bounds: Range<UInt64>)? {
+    private func refreshJVM(at now: UInt64) -> UInt64? {
+        guard !isWithoutJVM else { return .max }
         guard jvmAttempts.isDue(at: now), now >= nextJVMRefresh else { return nil }
         // The first reading finds everything new and says little of those that follow.
         let isFirst = jvm == nil
@@ -125,22 +137,32 @@ final class RuntimeReaders {
             let before = jvm?.ranges.count
             guard let found = try jvm?.refresh(at: now), let jvm else { return nil }
             jvmAttempts.succeeded()
-            guard found.newBlobs > 0 || jvm.ranges.count != before else { return nil }
-            return (RuntimeCode(jvm.ranges.map(Self.unwindRange)), jvm.codeBounds)
+            codeBounds = jvm.codeBounds
+            if code == nil || found.newBlobs > 0 || jvm.ranges.count != before {
+                code = RuntimeCode(jvm.ranges.map(Self.unwindRange))
+            }
         } catch {
             switch error {
-            case .noDescription, .unknownVersion: jvmAttempts.failed(at: now, forGood: true)
+            case .noDescription, .unknownVersion:
+                isWithoutJVM = true
+                return .max
             // A JVM that is being started has no code cache yet.
             case .notAJVM, .unreadable, .inconsistent: jvmAttempts.failed(at: now)
             }
-            return nil
         }
+        return now
     }
 
     private static func unwindRange(_ range: JVMCodeRange) -> RuntimeCode.Range {
         RuntimeCode.Range(
             start: range.start, end: range.end, frameBytes: range.frameBytes, completeOffset: range.completeOffset,
-            isInterpreter: range.kind == .interpreter)
+            isInterpreter: range.kind == .interpreter, savesFramePointer: range.kind == .compiled)
+    }
+
+    /// Whether all places lie in a JVM's code as it was last read.
+    func areInKnownCode(_ places: [RuntimeCodeAddress], at now: UInt64) -> Bool {
+        guard let jvm else { return false }
+        return places.allSatisfy { $0.bytecodePointers != nil || jvm.names.match($0.address, at: now) != nil }
     }
 
     /// Keeps the functions at places of a JVM's code as it is now.

@@ -1,12 +1,14 @@
 internal import PerfEvents
 internal import Unwinding
 
-/// Samples that wait for the unwind sections of a module: what was copied of them, in one buffer of a bounded size.
+/// Samples that wait for the unwind sections of a module, or for what a runtime tells of its code: what was copied of them,
+/// in one buffer of a bounded size.
 struct DeferredSamples {
     /// What belongs to a sample besides its copy.
     struct Facts {
         var slot: UInt32
         var thread: Int32
+        /// CLOCK_MONOTONIC nanoseconds.
         var time: UInt64
         var processName: UInt32
         var threadName: UInt32

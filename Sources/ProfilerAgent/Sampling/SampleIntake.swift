@@ -170,7 +170,7 @@ struct SampleIntake: RecordHandler {
             let space = table.entries[Int(slot)].space
             let kernelFrames = stack.frames.count
             let isFollowed = unwinding.follow(
-                sample.user, space: space, slot: slot, runtimes: runtimes, into: &stack)
+                sample.user, space: space, slot: slot, time: sample.time, runtimes: runtimes, into: &stack)
             if isFollowed {
                 interpreters?.merge(
                     thread: sample.tid, time: sample.time, sample.user, native: unwinding.frames,
@@ -182,6 +182,7 @@ struct SampleIntake: RecordHandler {
                 let facts = DeferredSamples.Facts(
                     slot: slot, thread: sample.tid, time: sample.time, processName: processName,
                     threadName: threadName, space: space, weight: sample.weight, isChainFull: sample.isChainFull)
+                runtimes.waits(slot: slot, time: sample.time)
                 if unwinding.wait(facts, chain: sample.callChain, user: sample.user) { return }
             }
         } else {
@@ -195,9 +196,12 @@ struct SampleIntake: RecordHandler {
 
     /// Takes unwind tables that have come, and follows the stacks that waited for them.
     mutating func takeUnwindTables() {
-        runtimes.takeAnswers()
+        let isMoreKnown = runtimes.takeAnswers()
         askForPlaces()
-        guard let unwinding, unwinding.takeTables() else { return }
+        for slot in runtimes.dueQuestions(at: HostClock.monotonicNow) {
+            questions.yield(.runtime(SampledProcess(table.entries[Int(slot)]), slot: slot, places: []))
+        }
+        guard let unwinding, unwinding.takeTables(isMoreKnown: isMoreKnown) else { return }
         addWaiting(isLast: false)
         askForTables(unwinding)
     }
@@ -210,6 +214,9 @@ struct SampleIntake: RecordHandler {
     private func serial(of process: Int32) -> UInt64? {
         table.slot(of: process).map { table.entries[Int($0)].serial }
     }
+
+    /// A file with a runtime that tells of the frames of its code.
+    private static func tellsFrames(_ path: String) -> Bool { path.utf8.suffix(10).elementsEqual("/libjvm.so".utf8) }
 
     /// Asks about the process of the stack at hand where that led through code that nobody knows.
     private mutating func askForRuntime(_ slot: UInt32, time: UInt64) {
@@ -243,7 +250,7 @@ struct SampleIntake: RecordHandler {
         }
     }
 
-    /// Whether samples wait for a table.
+    /// Whether samples wait for a table or a runtime.
     var isAnyWaiting: Bool { unwinding?.isAnyWaiting ?? false }
 
     private mutating func addWaiting(isLast: Bool) {
@@ -296,6 +303,9 @@ struct SampleIntake: RecordHandler {
             let slot = table.slot(of: mapping.pid), table.entries[Int(slot)].wasAskedFor
         {
             questions.yield(.interpreter(SampledProcess(table.entries[Int(slot)]), kind))
+        }
+        if isWanted, let slot = table.slot(of: mapping.pid), Self.tellsFrames(file.path) {
+            runtimes.found(slot: slot, serial: table.entries[Int(slot)].serial)
         }
         if isNew, file.isFile, isWanted { questions.yield(.file(file, owner)) }
     }
@@ -445,6 +455,9 @@ struct SampleIntake: RecordHandler {
         table.markAskedFor(slot)
         let entry = table.entries[Int(slot)]
         questions.yield(.process(SampledProcess(entry)))
+        if entry.space.ranges.contains(where: { Self.tellsFrames(table.files.files[Int($0.file)].path) }) {
+            runtimes.found(slot: slot, serial: entry.serial)
+        }
         guard interpreters != nil else { return }
         for kind in Set(entry.space.ranges.compactMap { InterpreterKind(table.files.files[Int($0.file)].path) }) {
             questions.yield(.interpreter(SampledProcess(entry), kind))

@@ -4,7 +4,8 @@ internal import Unwinding
 /// Follows the user stacks of the sampling thread's samples, and keeps account of the unwind tables that they need.
 ///
 /// A module's table is asked for when a stack first leads through it. Samples that need it wait, bounded, until it is
-/// there or the window closes; then they are followed as far as they go.
+/// there or the window closes; then they are followed as far as they go. So do those that are newer than what is known of
+/// their process's run-time code (`RuntimeProcesses`).
 final class StackUnwinding {
     private enum TableState: UInt8 {
         case unasked, asked, answered
@@ -58,9 +59,10 @@ final class StackUnwinding {
     /// A file whose table is wanted since the last call; the answer goes into the box.
     func nextWanted() -> UInt32? { wanted.popLast() }
 
-    /// Follows a stack and adds its frames. False where it has to wait for a table; the stack then holds what there is.
+    /// Follows a stack that was sampled at `time` and adds its frames. False where it has to wait for a table or for a
+    /// runtime; the stack then holds what there is.
     func follow(
-        _ user: borrowing UserState, space: borrowing AddressSpace, slot: UInt32,
+        _ user: borrowing UserState, space: borrowing AddressSpace, slot: UInt32, time: UInt64,
         runtimes: borrowing RuntimeProcesses, into stack: inout SampledStack
     ) -> Bool {
         let registers = UserRegisters(perfRegisters: user.registers, architecture: architecture)
@@ -73,7 +75,6 @@ final class StackUnwinding {
             if let address = stack.unknownRuntimeAddress, runtimes.isSizeMissing(slot: slot, address: address) {
                 stack.end = .broken(.noRule)
             }
-            return true
         case .cut, .tooDeep: stack.end = .cut
         case .broken(let reason): stack.end = .broken(reason)
         case .waiting(let file):
@@ -81,7 +82,7 @@ final class StackUnwinding {
             want(file)
             return false
         }
-        return true
+        return !runtimes.isDoubtful(stack, slot: slot, time: time)
     }
 
     /// Keeps a sample until its table comes. False where there is no room.
@@ -89,9 +90,10 @@ final class StackUnwinding {
         deferred.add(facts, chain: chain, user: user)
     }
 
-    /// Takes the tables that have come; true when waiting samples should be tried again.
-    func takeTables() -> Bool {
-        var isAny = false
+    /// Takes the tables that have come; true when waiting samples should be tried again, as they should where more is
+    /// known of a runtime.
+    func takeTables(isMoreKnown: Bool) -> Bool {
+        var isAny = isMoreKnown
         for answer in box.takeAll() where answer.numbering == numbering {
             makeRoom(answer.file)
             states[Int(answer.file)] = .answered
@@ -118,7 +120,7 @@ final class StackUnwinding {
             stack.begin(kernelFramesOf: chain, isFull: facts.isChainFull)
             let kernelFrames = stack.frames.count
             let isFollowed = follow(
-                user, space: facts.space, slot: facts.slot, runtimes: runtimes, into: &stack)
+                user, space: facts.space, slot: facts.slot, time: facts.time, runtimes: runtimes, into: &stack)
             if isFollowed || isLast { done(facts, user, &stack, kernelFrames, isFollowed) }
             return isFollowed || isLast
         }
