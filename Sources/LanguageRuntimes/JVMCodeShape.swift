@@ -4,10 +4,10 @@ internal import Unwinding
 ///
 /// HotSpot says how large a method's frame is when it is complete. But it is not there yet in the prologue, gone behind
 /// the epilogue, and larger where code has pushed something: spilled registers of string comparisons, what slow paths of
-/// barriers keep over a call. So the code is gone through once, from its first byte to its last; what pushes, pops and
-/// moves the stack pointer is added up, and a branch takes what it finds to its target, if that lies ahead. Behind a
-/// return or jump that no branch leads to, the frame is complete (a handler), or, in a piece of code that holds many
-/// stubs, another stub begins.
+/// barriers keep over a call. So the code is gone through from its first byte to its last; what pushes, pops and moves
+/// the stack pointer is added up, and a branch takes what it finds to its target. Behind a return or jump that no branch
+/// leads to, the frame is complete (a handler), or, in a piece of code that holds many stubs, another stub begins. A loop
+/// that is entered by its middle is led to from behind alone: then the code is gone through once more.
 struct JVMCodeShape {
     fileprivate struct State: Equatable {
         /// Bytes from the stack pointer to the call frame address; nil where the stack was aligned or moved otherwise.
@@ -22,10 +22,14 @@ struct JVMCodeShape {
     /// Of a complete frame; nil for pieces of many stubs.
     private let frameBytes: UInt32?
     private let isComplete: State
-    /// What branches take to places ahead: index in `states` + 1.
+    /// What branches take to their places: index in `states` + 1, 0 for nothing; and `guessed` where the branch itself was
+    /// not sure, or, without a state, where the place was passed so.
     private var targets: [UInt8]
+    private static let guessed: UInt8 = 0x80
     private var states: [State] = []
     private(set) var ranges: [JVMCodeRange] = []
+
+    private static let mostPasses = 4
 
     /// - Parameters:
     ///   - frameBytes: Of the frame when it is complete, 16 at least; nil for code of many stubs.
@@ -35,29 +39,38 @@ struct JVMCodeShape {
         self.frameBytes = frameBytes
         isComplete = frameBytes.map { State(height: Int32(clamping: $0), isFramePointerSaved: true) } ?? State()
         targets = [UInt8](repeating: 0, count: code.count)
-        unsafe run(code.span.bytes, completeOffset)
+        for _ in 0..<Self.mostPasses {
+            ranges.removeAll(keepingCapacity: true)
+            guard unsafe run(code.span.bytes, completeOffset) else { break }
+        }
     }
 
-    private mutating func run(_ code: RawSpan, _ completeOffset: Int) {
+    /// True where a branch back led to a place that had been passed without being sure.
+    private mutating func run(_ code: RawSpan, _ completeOffset: Int) -> Bool {
+        var isMoreKnown = false
         var position = 0
         var state = State()
         var hasFlowEnded = false
-        // What no branch has told yet, and one may still.
+        // Nothing has told of this place yet, and a branch may still.
         var isGuess = false
+        var isBehindJump = false
         var isBuilt = frameBytes == nil || completeOffset <= 0
         var rangeStart = 0
         var rangeState = state
         /// Pushed by the instruction before, and popped by this one: a copy from stack to stack, not worth a range.
         var pushStart: (position: Int, before: State)?
         while position < code.byteCount {
-            if hasFlowEnded || isGuess, targets[position] > 0 {
-                state = states[Int(targets[position]) - 1]
-                isGuess = false
+            if hasFlowEnded || isGuess, targets[position] & ~Self.guessed > 0 {
+                state = states[Int(targets[position] & ~Self.guessed) - 1]
+                isGuess = targets[position] & Self.guessed != 0
             } else if hasFlowEnded {
                 state = isBuilt ? isComplete : State()
-                isGuess = true
+                // Behind a return the next stub begins.
+                isGuess = frameBytes != nil || isBehindJump
             }
+            if isGuess { targets[position] |= Self.guessed }
             hasFlowEnded = false
+            isBehindJump = false
             if !isBuilt, position >= completeOffset {
                 isBuilt = true
                 if state.height != isComplete.height { state = isComplete }
@@ -82,9 +95,11 @@ struct JVMCodeShape {
             switch instruction.effect {
             case .ret, .stop, .indirectJump, .importJump: hasFlowEnded = true
             case .jump:
-                lead(to: instruction.value, from: next, state)
+                if lead(to: instruction.value, from: next, state, isGuess: isGuess) { isMoreKnown = true }
                 hasFlowEnded = true
-            case .conditionalJump: lead(to: instruction.value, from: next, state)
+                isBehindJump = true
+            case .conditionalJump:
+                if lead(to: instruction.value, from: next, state, isGuess: isGuess) { isMoreKnown = true }
             default:
                 let before = state
                 state.apply(instruction)
@@ -93,6 +108,7 @@ struct JVMCodeShape {
             position = next
         }
         add(rangeStart..<code.byteCount, rangeState)
+        return isMoreKnown
     }
 
     private func isPush(_ instruction: Instruction) -> Bool {
@@ -103,16 +119,24 @@ struct JVMCodeShape {
         instruction.effect == .load && instruction.base == InstructionX86.stackPointer && instruction.writeback == 8
     }
 
-    /// Notes what a branch takes to a place ahead. The first that leads there counts: they agree in code that is sound.
-    private mutating func lead(to distance: Int64, from next: Int, _ state: State) {
+    /// Notes what a branch takes to its target. The first that is sure counts: they agree in code that is sound. True
+    /// where the target lies behind and nothing sure was known of it.
+    private mutating func lead(to distance: Int64, from next: Int, _ state: State, isGuess: Bool) -> Bool {
         let (target, overflow) = next.addingReportingOverflow(Int(distance))
-        guard !overflow, target >= next, target < targets.count, targets[target] == 0 else { return }
-        if let known = states.firstIndex(of: state) {
-            targets[target] = UInt8(known + 1)
-        } else if states.count < Int(UInt8.max) {
+        guard !overflow, targets.indices.contains(target) else { return false }
+        let known = targets[target]
+        let isUnsure = known & Self.guessed != 0
+        guard isGuess ? known == 0 && target >= next : isUnsure || known == 0 && target >= next else { return false }
+        let place: Int
+        if let index = states.firstIndex(of: state) {
+            place = index + 1
+        } else {
+            guard states.count < Int(Self.guessed) - 2 else { return false }
             states.append(state)
-            targets[target] = UInt8(states.count)
+            place = states.count
         }
+        targets[target] = UInt8(place) | (isGuess ? Self.guessed : 0)
+        return target < next
     }
 
     private mutating func add(_ piece: Range<Int>, _ state: State) {

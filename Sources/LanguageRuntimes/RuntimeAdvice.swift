@@ -77,7 +77,9 @@ public struct RuntimeAdvice: Hashable, Sendable {
                 advice.gain = "nothing is missing"
             }
         } else {
-            advice.given = "the code cache can't be read; names come from a perf map where the JVM writes one (JDK 17)"
+            advice.given =
+                "the code cache can't be read; names come from a perf map where the JVM writes one: jcmd PID"
+                + " Compiler.perfmap (JDK 17 and later), or jvm_attach: true in agent.yaml, which asks a HotSpot for it"
             if !has("-XX:+PreserveFramePointer") {
                 advice.flags = ["-XX:+PreserveFramePointer"]
                 advice.gain = "whole stacks through compiled methods, for 1 to 3 % of their speed"

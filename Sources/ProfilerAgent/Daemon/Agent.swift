@@ -81,7 +81,8 @@ public final class Agent: Sendable {
                 windowMemoryBytes: settings.windowMemoryBytes, ledgerFile: delivery.ledger))
         finisher = WindowFinisher(
             resolver: resolver, inspector: inspector, names: names, hostLabels: host.labels,
-            runtimes: RuntimeNaming(codes: thread.runtimeCodes), logger: logger)
+            runtimes: RuntimeNaming(
+                codes: thread.runtimeCodes, attachesToJVMs: settings.attachesToJVMs, logger: logger), logger: logger)
         symbolCache = cache
         debugServers = servers
         self.resolver = resolver
@@ -158,6 +159,7 @@ public final class Agent: Sendable {
         if old.samplesPerSecond != new.samplesPerSecond { needRestart.append("rate") }
         if old.includesKernel != new.includesKernel { needRestart.append("kernel") }
         if old.stackCopyBytes != new.stackCopyBytes { needRestart.append("stack_copy") }
+        if old.attachesToJVMs != new.attachesToJVMs { needRestart.append("jvm_attach") }
         if old.spool != new.spool { needRestart.append("spool") }
         if old.windowMemoryBytes != new.windowMemoryBytes { needRestart.append("memory") }
         if old.helper != new.helper { needRestart.append("helper") }

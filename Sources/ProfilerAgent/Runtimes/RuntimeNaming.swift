@@ -1,3 +1,6 @@
+internal import LanguageRuntimes
+internal import LinuxSystem
+internal import Logging
 internal import Profiles
 
 /// Names code that processes made at run time, by what their runtimes tell: perf maps, jitdumps, HotSpot's own tables.
@@ -13,7 +16,11 @@ actor RuntimeNaming {
         var unusedTime: UInt64 = 60_000_000_000
         /// Nanoseconds that may be spent on the names of one process's window; then what is there must do.
         var namingTime: UInt64 = 500_000_000
+        /// Nanoseconds between two requests for a JVM's perf map: the JVM writes all of it each time.
+        var mapRequestPause: UInt64 = 60_000_000_000
     }
+
+    typealias OpenJVM = @Sendable (_ process: Int32) throws(JVMError) -> JVMReader<ProcessMemory>
 
     /// By process and place: functions, outermost first.
     typealias Names = [RuntimeCodeAddress: [RuntimeCodeName]]
@@ -21,11 +28,26 @@ actor RuntimeNaming {
     private var known: [UInt64: RuntimeReaders] = [:]
     private let codes: AnswerBox<RuntimeCodeAnswer>?
     private let limits: Limits
+    private let attachesToJVMs: Bool
+    private let openJVM: OpenJVM
+    private let logger: Logger?
+    /// How often a JVM has been asked for its perf map.
+    private(set) var mapRequests = 0
 
-    /// - Parameter codes: Where the frames of a JVM's code are laid for the sampling thread.
-    init(codes: AnswerBox<RuntimeCodeAnswer>? = nil, limits: Limits = Limits()) {
+    /// - Parameters:
+    ///   - codes: Where the frames of a JVM's code are laid for the sampling thread.
+    ///   - attachesToJVMs: A HotSpot whose version is not known may be asked for a perf map, which starts a thread in it
+    ///     and leaves a file in its /tmp.
+    init(
+        codes: AnswerBox<RuntimeCodeAnswer>? = nil, limits: Limits = Limits(), attachesToJVMs: Bool = false,
+        logger: Logger? = nil,
+        openJVM: @escaping OpenJVM = { (process) throws(JVMError) in try JVMReader(process: process) }
+    ) {
         self.codes = codes
         self.limits = limits
+        self.attachesToJVMs = attachesToJVMs
+        self.logger = logger
+        self.openJVM = openJVM
     }
 
     /// How many processes are remembered, and what they take.
@@ -87,17 +109,35 @@ actor RuntimeNaming {
         if let seen = known[process.serial] {
             readers = seen
         } else {
-            readers = RuntimeReaders(process)
+            readers = RuntimeReaders(process, openJVM: openJVM)
             if known.count >= limits.processes { forgetOldest(until: { $0 < limits.processes && $1 >= 0 }) }
             known[process.serial] = readers
         }
         readers.lastUsed = now
+        askForMap(readers, at: now)
         if let readAt = readers.refresh(at: now) {
             codes?.put(
                 RuntimeCodeAnswer(
                     slot: slot, serial: process.serial, code: readers.code, bounds: readers.codeBounds, readAt: readAt))
         }
         return readers
+    }
+
+    /// Asks for the perf map of a HotSpot that can't be read, where that is allowed. What has come of it is told once.
+    private func askForMap(_ readers: RuntimeReaders, at now: UInt64) {
+        guard attachesToJVMs, readers.isOfUnknownVersion, !readers.isGone else { return }
+        if let request = readers.mapRequest {
+            guard let outcome = request.outcome else { return }
+            readers.mapRequest = nil
+            readers.nextMapRequest = now &+ limits.mapRequestPause
+            if case .failure(let failure) = outcome {
+                logger?.warning("JVM \(readers.process.process) was asked for its perf map in vain: \(failure)")
+                readers.nextMapRequest = .max
+            }
+        } else if now >= readers.nextMapRequest {
+            mapRequests += 1
+            readers.mapRequest = .start(readers.process.process)
+        }
     }
 
     private func forgetUnused() {

@@ -30,7 +30,8 @@ struct RuntimeProcesses {
         mutating func asked(at time: UInt64) {
             questions += 1
             if questions > RuntimeProcesses.earlyQuestions {
-                pause = min(2 * pause, RuntimeProcesses.longestPause)
+                pause = min(
+                    2 * pause, tellsFrames ? RuntimeProcesses.longestPauseWaiting : RuntimeProcesses.longestPause)
             }
             nextQuestion = time &+ pause
         }
@@ -43,6 +44,9 @@ struct RuntimeProcesses {
     private static let firstPause: UInt64 = 100_000_000
     private static let earlyQuestions = 5
     private static let longestPause: UInt64 = 1_000_000_000
+    /// Where stacks wait: what waits when the window closes is lost, so it should be little. How often a code cache is
+    /// really read depends on what that costs (`RuntimeReaders`).
+    private static let longestPauseWaiting: UInt64 = 200_000_000
 
     init(box: AnswerBox<RuntimeCodeAnswer>) {
         self.box = box

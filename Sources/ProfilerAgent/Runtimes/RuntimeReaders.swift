@@ -34,13 +34,19 @@ final class RuntimeReaders {
     private var jvmAttempts = Attempts()
     /// There is a JVM, but none that can be read.
     private var isWithoutJVM = false
+    /// It is HotSpot, which lets itself be asked for a perf map.
+    private(set) var isOfUnknownVersion = false
+    var mapRequest: JVMMapRequest?
+    /// CLOCK_MONOTONIC nanoseconds.
+    var nextMapRequest: UInt64 = 0
+    private let openJVM: RuntimeNaming.OpenJVM
     /// Frames of the JVM's code as of the last reading.
     private(set) var code: RuntimeCode?
     /// Where the JVM's code lies.
     private(set) var codeBounds: Range<UInt64> = 0..<0
-    /// A code cache is read all over each time: it must not take more than a tenth of a CPU.
+    /// A code cache is read all over each time: it must not take more than a fiftieth of a CPU.
     private var nextJVMRefresh: UInt64 = 0
-    private static let refreshShare: UInt64 = 10
+    private static let refreshShare: UInt64 = 50
 
     /// Of places in a JVM's code: what was found while the process lived and the code lay there, and when.
     private var early: [RuntimeCodeAddress: (names: [RuntimeCodeName], time: UInt64)] = [:]
@@ -56,8 +62,9 @@ final class RuntimeReaders {
     /// Parts of a file that one refresh reads; one is 32 MiB or 200,000 records.
     private static let partsAtOnce = 4
 
-    init(_ process: SampledProcess) {
+    init(_ process: SampledProcess, openJVM: @escaping RuntimeNaming.OpenJVM) {
         self.process = process
+        self.openJVM = openJVM
         var limits = PerfMapFile.Limits()
         limits.names = Self.limits
         map = PerfMapFile(process.process, limits: limits)
@@ -128,23 +135,31 @@ final class RuntimeReaders {
 
     private func refreshJVM(at now: UInt64) -> UInt64? {
         guard !isWithoutJVM else { return .max }
-        guard jvmAttempts.isDue(at: now), now >= nextJVMRefresh else { return nil }
+        // Where reading fails nothing is worth waiting for.
+        guard jvmAttempts.isDue(at: now) else { return now }
+        guard now >= nextJVMRefresh else { return nil }
         // The first reading finds everything new and says little of those that follow.
         let isFirst = jvm == nil
-        defer { if !isFirst { nextJVMRefresh = now &+ Self.refreshShare &* (HostClock.monotonicNow &- now) } }
+        let before = Clocks.threadCPU()
+        defer { if !isFirst { nextJVMRefresh = now &+ Self.refreshShare &* (Clocks.threadCPU() &- before) } }
         do throws(JVMError) {
-            if jvm == nil { jvm = try JVMReader(process: process.process) }
-            let before = jvm?.ranges.count
+            if jvm == nil { jvm = try openJVM(process.process) }
+            let rangesBefore = jvm?.ranges.count
             guard let found = try jvm?.refresh(at: now), let jvm else { return nil }
             jvmAttempts.succeeded()
             codeBounds = jvm.codeBounds
-            if code == nil || found.newBlobs > 0 || jvm.ranges.count != before {
+            if code == nil || found.newBlobs > 0 || jvm.ranges.count != rangesBefore {
                 code = RuntimeCode(jvm.ranges.map(Self.unwindRange))
             }
         } catch {
             switch error {
-            case .noDescription, .unknownVersion:
+            // Another JVM than HotSpot might answer the signal that attaching sends with a dump of itself.
+            case .noDescription:
                 isWithoutJVM = true
+                return .max
+            case .unknownVersion:
+                isWithoutJVM = true
+                isOfUnknownVersion = true
                 return .max
             // A JVM that is being started has no code cache yet.
             case .notAJVM, .unreadable, .inconsistent: jvmAttempts.failed(at: now)
