@@ -21,12 +21,15 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
     /// A known interpreter.
     final class Process: Sendable {
         let serial: UInt64
+        /// Samples from then on should be read (CLOCK_MONOTONIC nanoseconds).
+        let readableFrom: UInt64
         let place: Interpreter.Place
         fileprivate let interpreter: Mutex<Interpreter>
         private let names = Mutex(Names())
 
         fileprivate init(_ found: FoundInterpreter<Interpreter>) {
             serial = found.serial
+            readableFrom = HostClock.monotonicNow &+ InterpreterArrivals.startingTime
             place = found.interpreter.place
             interpreter = Mutex(found.interpreter)
         }
@@ -92,6 +95,8 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
     private static var maximumArrivals: Int { 4096 }
     private static var maximumThreads: Int { 65_536 }
     private static var framesBeforePacking: Int { 65_536 }
+    /// Nanoseconds that the threads may need until they look for a new process.
+    private static var startingTime: UInt64 { 100_000_000 }
     /// Nanoseconds from a sample's arrival to its being handed on, unless it waits for an unwind table.
     private static var longestDelay: UInt64 { 1_000_000_000 }
 
@@ -155,12 +160,15 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
         }
     }
 
-    /// Hands out what was read for a sample, its frames into `frames`; nil where nothing was.
-    func take(thread: Int32, time: UInt64, into frames: inout [Interpreter.StackFrame]) -> Reading? {
+    /// Hands out what was read for a sample, its frames into `frames`; nil where nothing was to be read.
+    func take(
+        process: Int32, thread: Int32, time: UInt64, into frames: inout [Interpreter.StackFrame]
+    ) -> Reading? {
         frames.removeAll(keepingCapacity: true)
         return state.withLock { state -> Reading? in
             guard let index = state.arrivals.firstIndex(where: { $0.time == time && $0.thread == thread }) else {
-                return nil
+                guard let known = state.processes[process], time >= known.readableFrom else { return nil }
+                return Reading(process: known, generation: 0, isReadable: false)
             }
             let arrival = state.arrivals.remove(at: index)
             frames += state.frames[arrival.frames]

@@ -71,14 +71,16 @@ final class InterpreterStacks {
     /// Puts what was read when a sample was taken in the place of the interpreter's frames of `stack`, whose user part
     /// begins behind `kernelFrames` and is `native`. `intern` numbers a name.
     func merge(
-        thread: Int32, time: UInt64, _ user: borrowing UserState, native: borrowing [UnwoundFrame], kernelFrames: Int,
-        into stack: inout SampledStack, intern: (String) -> UInt32
+        process: Int32, thread: Int32, time: UInt64, _ user: borrowing UserState, native: borrowing [UnwoundFrame],
+        kernelFrames: Int, into stack: inout SampledStack, intern: (String) -> UInt32
     ) {
-        if !pythons.isEmpty, let reading = pythons.take(thread: thread, time: time, into: &pythonFrames) {
+        if !pythons.isEmpty,
+            let reading = pythons.take(process: process, thread: thread, time: time, into: &pythonFrames)
+        {
             mergePython(reading, native: native, kernelFrames: kernelFrames, into: &stack, intern: intern)
         }
         // A process with both keeps the one that was merged first: the frames are no longer those of `native`.
-        if !v8s.isEmpty, let reading = v8s.take(thread: thread, time: time, into: &v8Frames),
+        if !v8s.isEmpty, let reading = v8s.take(process: process, thread: thread, time: time, into: &v8Frames),
             stack.frames.count - kernelFrames == native.count
         {
             mergeV8(reading, user, native: native, kernelFrames: kernelFrames, into: &stack, intern: intern)
@@ -145,8 +147,8 @@ final class InterpreterStacks {
             let marker = SampledStack.word(user.stack, framePointer &- 8 &- first.stackPointer) ?? .max
             v8Native.append(V8Merge.NativeFrame(place: place, framePointer: framePointer, marker: marker))
         }
-        guard reading.generation == reading.process.generation else {
-            if !v8Frames.isEmpty { stack.end = .broken(.interpreterUnreadable) }
+        guard reading.isReadable, reading.generation == reading.process.generation else {
+            if v8Native.contains(where: { $0.place == .runtimeCode }) { stack.end = .broken(.interpreterUnreadable) }
             return
         }
         let unreadable = V8Merge.merge(

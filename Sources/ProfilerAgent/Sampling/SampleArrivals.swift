@@ -59,6 +59,9 @@ final class SampleArrivals {
     private var isLooking = false
     /// Of the events that `watchers` are of.
     private var generation = -1
+    /// When what could not be begun is tried again (CLOCK_MONOTONIC nanoseconds); nil where nothing failed.
+    private var nextAttempt: UInt64?
+    private static let pause: UInt64 = 1_000_000_000
 
     init(_ readers: [any ArrivalReader]) { self.readers = readers }
 
@@ -68,7 +71,8 @@ final class SampleArrivals {
     func follow(_ sampler: borrowing Sampler) {
         let shouldLook = readers.contains { !$0.isEmpty }
         guard shouldLook || isLooking else { return }
-        if shouldLook, generation != sampler.eventGeneration {
+        let isDue = nextAttempt.map { HostClock.monotonicNow >= $0 } ?? false
+        if shouldLook, generation != sampler.eventGeneration || isDue {
             end()
             begin(sampler)
         }
@@ -83,15 +87,16 @@ final class SampleArrivals {
         isLooking = false
     }
 
-    /// Where there are no descriptors left for it, interpreters are not read: their samples keep their native frames.
+    /// Where there are no descriptors left for it, interpreters are not read, and their samples say so.
     private func begin(_ sampler: borrowing Sampler) {
         generation = sampler.eventGeneration
-        guard let watches = try? sampler.watches() else { return }
-        for watch in watches {
+        nextAttempt = nil
+        for watch in (try? sampler.watches()) ?? [] {
             guard let watcher = try? Watcher(watch) else { continue }
             watchers.append(watcher)
             SystemThread.launch("arrivals-\(watch.cpu)") { [readers] in watcher.run(readers) }
         }
         isLooking = true
+        if watchers.count < sampler.openCPUs.count { nextAttempt = HostClock.monotonicNow &+ Self.pause }
     }
 }

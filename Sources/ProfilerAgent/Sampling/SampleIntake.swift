@@ -173,8 +173,8 @@ struct SampleIntake: RecordHandler {
                 sample.user, space: space, slot: slot, time: sample.time, runtimes: runtimes, into: &stack)
             if isFollowed {
                 interpreters?.merge(
-                    thread: sample.tid, time: sample.time, sample.user, native: unwinding.frames,
-                    kernelFrames: kernelFrames, into: &stack, intern: { table.name($0) })
+                    process: sample.pid, thread: sample.tid, time: sample.time, sample.user,
+                    native: unwinding.frames, kernelFrames: kernelFrames, into: &stack, intern: { table.name($0) })
             }
             askForTables(unwinding)
             askForRuntime(slot, time: sample.time)
@@ -264,8 +264,8 @@ struct SampleIntake: RecordHandler {
             facts, user, stack, kernelFrames, isFollowed in
             if isFollowed {
                 interpreters?.merge(
-                    thread: facts.thread, time: facts.time, user, native: unwinding.frames,
-                    kernelFrames: kernelFrames, into: &stack, intern: { table.name($0) })
+                    process: table.entries[Int(facts.slot)].process, thread: facts.thread, time: facts.time, user,
+                    native: unwinding.frames, kernelFrames: kernelFrames, into: &stack, intern: { table.name($0) })
             }
             let isAdded = window.add(
                 slot: facts.slot, processName: facts.processName, threadName: facts.threadName, stack: stack,
