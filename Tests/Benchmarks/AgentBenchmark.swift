@@ -45,6 +45,21 @@ func agentBenchmark(_ report: inout Report) throws {
                 + (ours.dropped.isEmpty
                     ? "nothing dropped"
                     : "dropped: " + ours.dropped.map { "\($0.value) \($0.key)" }.sorted().joined(separator: ", ")))
+        // The kernel follows frame pointers, which programs of distributions don't have.
+        setenv("PERF_AGENT_STACK_COPY", "0", 1)
+        let spool = folder.path("spool-frame-pointers")
+        let walked = try usage(
+            of: agent,
+            ["run", "--aggregator", "127.0.0.1:1", "--spool", spool, "--host", "bench", "--rate", "\(rate)"], length,
+            spool: spool)
+        unsetenv("PERF_AGENT_STACK_COPY")
+        if let walked {
+            let its = (walked.main.cores + walked.helper.cores) / max(walked.samplesPerSecond, 1e-6)
+            report.line(
+                "the same without copies of stacks, by frame pointers: CPU a sample", text(its * 1e6, "µs"),
+                "with copies \(text(mine / max(its, 1e-9), "")) times that; "
+                    + "\(text(walked.main.residentMiB, "MiB")) resident")
+        }
         for (name, options) in [("-g", ["-g"]), ("--call-graph dwarf,16384", ["--call-graph", "dwarf,16384"])] {
             let path = folder.path("perf.data")
             let record = PerfRecording.always + ["-a", "-F", "\(rate)", "-o", path] + options
