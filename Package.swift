@@ -206,7 +206,7 @@ let package = Package(
                 "ByteCoding", nioCore, nioPosix, logging, yaml,
             ]),
         tests("PerfQueryTests", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
-        tests("EndToEnd"),
+        tests("EndToEnd", resources: [.copy("Programs")]),
         tests("BenchmarksTests", ["benchmarks"]),
         // What tests share: samples from a seed, what other people's tools print, a count of a thread's allocations, a
         // load whose answer is known, a program that stands for `perf-agent helper`, and a compactor to be killed.

@@ -29,11 +29,11 @@ public struct FunctionSymbols: Sendable {
         zeroEnded(strings, from: Int(symbol.nameOffset), limit: limit)
     }
 
-    fileprivate init(strings: [UInt8]) {
+    init(strings: [UInt8]) {
         self.strings = strings
     }
 
-    fileprivate mutating func append(_ symbol: Symbol) {
+    mutating func append(_ symbol: Symbol) {
         symbols.append(symbol)
     }
 }

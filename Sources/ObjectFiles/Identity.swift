@@ -3,7 +3,7 @@ import Digests
 import Profiles
 
 /// The GNU build ID of the notes; else SHA-256 over the file's size (8 bytes, little-endian), ELF header, program
-/// headers and section headers.
+/// headers, section headers and the notes of segments.
 ///
 /// Sections are asked after segments: a debug file keeps the program headers of its program, whose offsets then point
 /// nowhere. Notes that make no sense are passed over; a file is not refused for them.
@@ -36,6 +36,11 @@ func readIdentity(
         digest.update(bytes)
     }
     digest.update(table?.bytes ?? [])
+    // Notes of others tell builds apart that are laid out alike: Go's build ID.
+    for segment in programHeaders where segment.type == ProgramHeader.note {
+        let notes = try? source.part("notes", at: segment.offset, size: segment.fileSize, limit: limits.noteBytes)
+        digest.update(notes ?? [])
+    }
     return ModuleIdentity(kind: .contentDigest, bytes: digest.finished())
 }
 

@@ -37,6 +37,13 @@ struct ELFFunctions {
         }
     }
 
+    /// What a Go program tells of itself for its stack traces.
+    mutating func addGo(_ file: ObjectFile, from source: some ObjectSource) throws(ObjectFileError) {
+        guard let functions = try file.goFunctions(from: source), !functions.symbols.isEmpty else { return }
+        tables.append(functions)
+        quality = .symbols
+    }
+
     /// Ranges that ascend and do not overlap, of the functions that name them.
     struct Ranges {
         fileprivate(set) var all: [FunctionRange]

@@ -6,7 +6,7 @@ public import SymbolTables
 /// shares among several.
 ///
 /// Sources in order of quality: DWARF of the file or of its debug file; `.symtab` of either; the symbols in
-/// `.gnu_debugdata`; `.dynsym`. Names of functions are the symbols', since these have them also for assembly and for the
+/// `.gnu_debugdata`; Go's `.gopclntab`; `.dynsym`. Names of functions are the symbols', since these have them also for assembly and for the
 /// parts that a compiler split off; DWARF gives those that have no symbol, the lines and the inlined calls.
 public struct ModuleTable {
     public struct Limits: Sendable {
@@ -56,6 +56,7 @@ public struct ModuleTable {
         {
             try? functions.add(file, from: miniature)
         }
+        if functions.quality < .symbols { try? functions.addGo(object, from: source) }
         let ranges = functions.ranges()
         var builder = SymbolTableBuilder(quality: functions.quality, loadSegments: object.loadSegments)
         var information = DebugInformation()

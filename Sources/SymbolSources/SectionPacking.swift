@@ -1,6 +1,6 @@
 import ByteCoding
 import Compression
-import ObjectFiles
+public import ObjectFiles
 
 /// How a section's bytes lie in the file, and how many there are of them.
 struct SectionPacking {
@@ -83,5 +83,19 @@ struct SectionPacking {
         } catch {
             return false
         }
+    }
+}
+
+extension Section {
+    /// The bytes that a compressed section stands for, at most `limit`; nil where they are more, or damaged, or compressed
+    /// in a way that is not known. `source` must be the one that the file was read from.
+    public func expanded(from source: some ObjectSource, limit: UInt64) -> [UInt8]? {
+        guard let packing = SectionPacking(self, from: source), packing.expandedBytes <= limit else { return nil }
+        var isWhole = false
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Int(packing.expandedBytes)) { buffer, count in
+            isWhole = unsafe packing.expand(from: source, into: UnsafeMutableRawBufferPointer(buffer))
+            count = isWhole ? Int(packing.expandedBytes) : 0
+        }
+        return isWhole ? bytes : nil
     }
 }

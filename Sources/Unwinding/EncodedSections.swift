@@ -3,7 +3,7 @@
 /// parts, each at a multiple of 8. Addresses in the parts are 32-bit distances from the base address.
 enum EncodedSections {
     static let magic: UInt64 = 0x3144_4E57_4E55_4650
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let headerBytes = 64
     static let partBytes = 32
     static let maximumParts = 16
@@ -26,6 +26,15 @@ enum EncodedSections {
         case stubs = 8
         /// Addresses of signal trampolines, 4 bytes each, ascending.
         case trampolines = 9
+        /// Records of 12 bytes by address: start and end of a function that no caller's frame lies above, `StackRootKind`.
+        case stackRoots = 10
+    }
+
+    enum StackRootKind: UInt32 {
+        /// Nobody called it.
+        case start = 0
+        /// It goes on on another stack than its caller's.
+        case otherStack = 1
     }
 
     enum StubKind: UInt32 {

@@ -37,7 +37,9 @@ struct FrameGatherer {
         }
     }
 
-    mutating func gather(from source: some ObjectSource) throws(ObjectFileError) {
+    mutating func gather(
+        from source: some ObjectSource, expand: (Section) -> [UInt8]?
+    ) throws(ObjectFileError) {
         let sections = (try? object.sections.get()) ?? []
         func usable(_ name: String) -> Section? {
             sections.first { $0.name == name && !$0.isEmptyInFile && !$0.isCompressed && $0.size > 0 }
@@ -51,11 +53,13 @@ struct FrameGatherer {
             let used = walk(isDebug: false, stopsAtTerminator: true)
             exceptionFrames.bytes.removeLast(exceptionFrames.bytes.count - used)
         }
+        // What only debuggers read may be missing or broken without any harm.
         if let section = usable(".debug_frame") {
-            // What only debuggers read may be missing or broken without any harm.
             debugFrames.bytes = (try? object.contents(of: section, from: source, limit: limits.frameBytes)) ?? []
-            walk(isDebug: true, stopsAtTerminator: false)
+        } else if let section = sections.first(where: { $0.name == ".debug_frame" || $0.name == ".zdebug_frame" }) {
+            debugFrames.bytes = expand(section) ?? []
         }
+        if !debugFrames.bytes.isEmpty { walk(isDebug: true, stopsAtTerminator: false) }
         sort()
     }
 

@@ -55,8 +55,34 @@ struct KeptCode {
                 Range(start: start, offset: UInt32(kept.bytes.count), size: min(count, UInt32(code.count))))
             kept.bytes += code
         }
+        kept.keepSystemCalls(object, source, base, covered, limits)
         if !kept.ranges.isEmpty { kept.findFunctions(object, source, base, limits) }
         return kept
+    }
+
+    /// glibc ends the description of `clone` and `clone3` before the system call, since the child has another stack there,
+    /// and begins another one for the child (sysdeps/unix/sysv/linux/x86_64/clone3.S): between the two, parents wait and
+    /// are sampled. Padding ends where a function is aligned, this doesn't.
+    private mutating func keepSystemCalls(
+        _ object: ObjectFile, _ source: some ObjectSource, _ base: UInt64, _ covered: [Swift.Range<UInt32>],
+        _ limits: UnwindSections.Limits
+    ) {
+        guard object.machine == 62 else { return }
+        var found: [Range] = []
+        for (cover, next) in zip(covered, covered.dropFirst()) where next.lowerBound & 15 != 0 {
+            let size = next.lowerBound - cover.upperBound
+            guard size >= 3, size < Self.smallestGaps.described, found.count < 64, !isKept(cover.upperBound),
+                UInt64(bytes.count) + UInt64(size) <= limits.codeBytes,
+                let code = try? object.loadedBytes(
+                    at: base &+ UInt64(cover.upperBound), count: UInt64(size), from: source),
+                // syscall
+                zip(code, code.dropFirst()).contains(where: { $0 == 0x0F && $1 == 0x05 })
+            else { continue }
+            found.append(Range(start: cover.upperBound, offset: UInt32(bytes.count), size: UInt32(code.count)))
+            bytes += code
+        }
+        guard !found.isEmpty else { return }
+        ranges = (ranges + found).sorted { $0.start < $1.start }
     }
 
     /// Executable sections but PLTs, whose frames are known; without section headers the executable segments.
@@ -164,7 +190,9 @@ struct KeptCode {
         let found = Self.trampolines(in: bytes, architecture)
         guard !found.isEmpty else { return [] }
         return found.prefix(64).compactMap { offset in
-            guard let range = ranges.last(where: { Int($0.offset) <= offset }) else { return nil }
+            guard let range = ranges.first(where: { offset >= $0.offset && offset - Int($0.offset) < $0.size }) else {
+                return nil
+            }
             return range.start &+ UInt32(offset - Int(range.offset))
         }
     }

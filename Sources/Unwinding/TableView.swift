@@ -9,6 +9,7 @@ struct TableView: BitwiseCopyable {
     private(set) var functionStarts = SectionBytes.empty
     private(set) var stubs = SectionBytes.empty
     private(set) var trampolines = SectionBytes.empty
+    private(set) var stackRoots = SectionBytes.empty
     let base: UInt64
     let entryPoint: UInt64
     let architecture: UserArchitecture
@@ -54,6 +55,7 @@ struct TableView: BitwiseCopyable {
             case .functionStarts: functionStarts = bytes
             case .stubs: stubs = bytes
             case .trampolines: trampolines = bytes
+            case .stackRoots: stackRoots = bytes
             }
         }
     }
@@ -104,6 +106,13 @@ struct TableView: BitwiseCopyable {
     func isTrampoline(_ distance: UInt32) -> Bool {
         let count = trampolines.countNotAbove(distance, stride: 4)
         return count > 0 && trampolines.word32(at: (count - 1) * 4) == distance
+    }
+
+    /// Whether a function that was called from here has no caller's frame above this one's, and why.
+    func stackRoot(at distance: UInt32) -> EncodedSections.StackRootKind? {
+        let count = stackRoots.countNotAbove(distance, stride: 12)
+        guard count > 0, distance < stackRoots.word32(at: (count - 1) * 12 + 4) else { return nil }
+        return EncodedSections.StackRootKind(rawValue: stackRoots.word32(at: (count - 1) * 12 + 8))
     }
 
     /// The kept code around an address, the distance of its first byte, and where the function begins, if known.

@@ -28,7 +28,8 @@ public enum BreakReason: UInt8, BitwiseCopyable, Hashable, Sendable, CaseIterabl
     case stackNotGrowing
     /// The rule needs memory that can't be this stack: below its copy, or very far above.
     case outsideStack
-    /// The frame that a signal interrupted runs on another stack than its handler.
+    /// The caller's frames lie on another stack: a signal handler has its own (sigaltstack), or a runtime goes over to
+    /// another for some work.
     case otherStack
     /// A return address of zero where no end is known to be.
     case zeroReturnAddress
@@ -50,7 +51,7 @@ public enum BreakReason: UInt8, BitwiseCopyable, Hashable, Sendable, CaseIterabl
         case .unknownRegister: "unknown register"
         case .stackNotGrowing: "stack pointer does not grow"
         case .outsideStack: "rule reads outside the stack"
-        case .otherStack: "interrupted on another stack"
+        case .otherStack: "continues on another stack"
         case .zeroReturnAddress: "return address is zero"
         case .noTable: "unwind table not ready"
         case .interpreterMovedOn: "interpreter moved on"

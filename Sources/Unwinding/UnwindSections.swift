@@ -23,10 +23,16 @@ public enum UnwindSections {
         public init() {}
     }
 
-    /// Runs where files may be read that nobody vouches for. `source` must be the one that `object` was read from. A
-    /// file without any unwind information gives a blob too: it has code.
+    /// Runs where files may be read that nobody vouches for. A file without any unwind information gives a blob too: it
+    /// has code.
+    ///
+    /// - Parameters:
+    ///   - source: the one that `object` was read from.
+    ///   - expand: the bytes of a section that is compressed, as Go's linker leaves .debug_frame; nil where they can't be
+    ///     had.
     public static func encode(
-        _ object: ObjectFile, from source: some ObjectSource, limits: Limits = Limits()
+        _ object: ObjectFile, from source: some ObjectSource, limits: Limits = Limits(),
+        expand: (Section) -> [UInt8]? = { _ in nil }
     ) throws(UnwindSectionsError) -> [UInt8] {
         guard let architecture = UserArchitecture(machine: object.machine) else {
             throw .unsupportedMachine(object.machine)
@@ -38,7 +44,7 @@ public enum UnwindSections {
         let base = (object.loadSegments.map(\.virtualAddress).min() ?? 0) & ~0xFFF
         var gatherer = FrameGatherer(object, base: base, limits: limits)
         do throws(ObjectFileError) {
-            try gatherer.gather(from: source)
+            try gatherer.gather(from: source, expand: expand)
         } catch {
             throw .object(error)
         }
@@ -54,6 +60,7 @@ public enum UnwindSections {
         parts.append((.stubs, 0, stubRecords(object, base: base)))
         let trampolines = kept.trampolines(architecture) + gatherer.trampolines(in: object, from: source, architecture)
         parts.append((.trampolines, 0, words(Set(trampolines).sorted())))
+        parts.append((.stackRoots, 0, GoStackRoots.records(in: object, from: source, base: base, limits: limits)))
         return blob(parts.filter { !$0.bytes.isEmpty }, object: object, base: base)
     }
 

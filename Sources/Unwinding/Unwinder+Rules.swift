@@ -5,6 +5,12 @@ extension Unwinder {
         _ view: UnsafePointer<TableView>, _ distance: UInt32, isReturnAddress: Bool
     ) -> UnwindRule {
         let table = unsafe view.pointee
+        if isReturnAddress, let root = table.stackRoot(at: distance) {
+            guard root == .start else { return .failed(.otherStack) }
+            var rule = UnwindRule()
+            rule.kind = .end
+            return rule
+        }
         if let rule = describedRule(table, distance, isReturnAddress: isReturnAddress) { return rule }
         if isReturnAddress, let next = trampolineRule(table, after: distance) { return next }
         if table.isTrampoline(distance) {

@@ -159,7 +159,7 @@ extension Unwinder {
         let programCounter =
             architecture == .aarch64 ? PointerAuthentication.strip(registers[column]) : registers[column]
         try checkGrowth(from: stackPointer, to: registers.stackPointer, state, isSignal: isSignal)
-        if isSignal { try checkSameStack(registers.stackPointer, from: stackPointer, copy) }
+        state.isOnOtherStack = isSignal && !isSameStack(registers.stackPointer, from: stackPointer)
         state.registers = registers
         return finish(
             &state, programCounter: programCounter, stackPointer: registers.stackPointer,
@@ -175,7 +175,7 @@ extension Unwinder {
             registers[number] = try copy.word(
                 at: stackPointer &+ SignalContext.offset(ofRegister: number, architecture))
         }
-        try checkSameStack(registers.stackPointer, from: stackPointer, copy)
+        state.isOnOtherStack = !isSameStack(registers.stackPointer, from: stackPointer)
         state.registers = registers
         return finish(
             &state, programCounter: registers.programCounter, stackPointer: registers.stackPointer,
@@ -184,10 +184,8 @@ extension Unwinder {
 
     /// A handler on its own stack (sigaltstack) leads to one that was not copied. The kernel puts its frame right below
     /// what was interrupted: context and vector registers, 64 KiB at most.
-    private func checkSameStack(
-        _ next: UInt64, from stackPointer: UInt64, _ copy: borrowing StackCopy
-    ) throws(StepFailure) {
-        guard next > stackPointer, next - stackPointer < 1 << 16 else { throw .broken(.otherStack) }
+    private func isSameStack(_ next: UInt64, from stackPointer: UInt64) -> Bool {
+        next > stackPointer && next - stackPointer < 1 << 16
     }
 }
 

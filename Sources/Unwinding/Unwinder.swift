@@ -107,8 +107,8 @@ public struct Unwinder: ~Copyable {
         var registers: UserRegisters
         /// The program counter is a return address, not the place of a sample or of an interruption.
         var isReturnAddress = false
-        /// The caller's stack pointer may lie anywhere: a signal came between.
-        var mayChangeStack = false
+        /// A signal handler's own stack ends here: of what it interrupted, registers alone are known.
+        var isOnOtherStack = false
     }
 
     /// One frame: appends it and goes on to its caller; an outcome when there is nothing to go on to.
@@ -123,6 +123,7 @@ public struct Unwinder: ~Copyable {
                 address: address, stackPointer: state.registers.stackPointer,
                 mapping: Int32(truncatingIfNeeded: mapping),
                 origin: .end, isSignal: false, isReturnAddress: state.isReturnAddress))
+        if state.isOnOtherStack { throw .broken(.otherStack) }
         guard mapping >= 0 else { return try stepOutsideFiles(&state, copy, mappings, runtimeCode) }
         let place = mappings[mapping]
         let module = modules.state(ofFile: place.file)

@@ -50,9 +50,10 @@ final class Fleet {
         try Program.run("perf-query", arguments + ["--server", server])
     }
 
-    /// Samples that the store holds for a service; 0 where there are none.
-    func storedSamples(of service: String) throws -> Int {
-        let outcome = try query("services", "--json")
+    /// Samples that the store holds for a service, from a time on; 0 where there are none.
+    func storedSamples(of service: String, from: String? = nil) throws -> Int {
+        let outcome = try Program.run(
+            "perf-query", ["services", "--json", "--server", server] + (from.map { ["--from", $0] } ?? []))
         guard outcome.status == 0 else { return 0 }
         let services = try outcome.json()["services"] as? [[String: Any]] ?? []
         return services.first { $0["name"] as? String == service }?["samples"] as? Int ?? 0

@@ -98,13 +98,10 @@ struct ProfileTests {
         let load = try Running("demo-load", ["checkout", "40"])
         defer { load.signal(SIGTERM) }
         let folder = try Folder()
-        // perf ends with its workload's SIGCHLD, which threads of a test's program may have blocked for their children.
-        let unblocked =
-            "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execv(sys.argv[1], sys.argv[1:])"
         let perf = try Running(
             "/usr/bin/python3",
-            [
-                "-c", unblocked, "/usr/bin/perf", "record", "-e", "cpu-clock", "-F", "199", "-g", "-o",
+            unblocked + [
+                "/usr/bin/perf", "record", "-e", "cpu-clock", "-F", "199", "-g", "-o",
                 folder.path("perf.data"), "-p", "\(load.pid)", "--", "sleep", "6",
             ])
         let ours = try Program.run(

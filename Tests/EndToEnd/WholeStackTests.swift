@@ -36,6 +36,12 @@ private let chains = """
             struct sigaction action = {.sa_handler = handler};
             sigaction(SIGALRM, &action, 0);
             while (cpu() < end) { alarm(0); ualarm(1000, 0); pause(); }
+        } else if (!strcmp(arguments[1], "altstack")) {
+            stack_t stack = {.ss_sp = malloc(1 << 16), .ss_size = 1 << 16};
+            sigaltstack(&stack, 0);
+            struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+            sigaction(SIGALRM, &action, 0);
+            while (cpu() < end) { alarm(0); ualarm(1000, 0); pause(); }
         } else if (!strcmp(arguments[1], "thread")) {
             pthread_t thread;
             pthread_create(&thread, 0, in_thread, &seconds);
@@ -150,6 +156,25 @@ struct WholeStackTests {
             return main < handler
         }.reduce(0) { $0 + $1.value }
         #expect(all > 100 && right >= 0.97 * all, "\(right) of \(all)")
+    }
+
+    /// The copy holds the handler's stack; the other one may have moved on by the time that anybody could read it.
+    @Test func `a signal handler on a stack of its own ends at what it interrupted, and is told so`() throws {
+        let found = try profile([try compile([]), "altstack", "0.8"])
+        let handled = found.stacks.filter { $0.frames.suffix(2) == ["handler", "leaf"] }
+        let all = handled.reduce(0) { $0 + $1.value }
+        let right = handled.filter { stack in
+            // Process, mark, what was interrupted, the trampoline.
+            stack.frames.count == 6 && stack.frames[1] == "[broken: continues on another stack]"
+                && stack.frames[2].hasSuffix("pause")
+        }.reduce(0) { $0 + $1.value }
+        #expect(all > 100 && right >= 0.97 * all, "\(right) of \(all): \(handled.first?.frames ?? [])")
+        // Nothing else is broken.
+        let coverage = try #require(found.answer["coverage"] as? [String: Any])
+        let broken = try #require(coverage["brokenStacks"] as? Double)
+        #expect(found.whole + found.cut + broken == found.samples)
+        let reasons = try #require(coverage["brokenReasons"] as? [String: Double])
+        #expect(reasons["continues on another stack", default: 0] >= broken - 0.01 * found.samples, "\(reasons)")
     }
 
     @Test func `a thread's stack ends where the thread began`() throws {

@@ -95,17 +95,24 @@ let compiledProgram: String = {
         let bytes = contents(path)
         let identity = try ObjectFile(ObjectBytes(bytes)).identity
         #expect(identity.kind == .contentDigest)
-        // size, ELF header, program headers and section headers, by other tools.
+        // size, ELF header, program headers, section headers and notes, by other tools.
         let headers = output(
             of: """
                 python3 -c "
                 import hashlib,struct
                 b=open('\(path)','rb').read()
                 po,so=struct.unpack_from('<QQ',b,32); ps,pn,ss,sn=struct.unpack_from('<HHHH',b,54)
-                print(hashlib.sha256(struct.pack('<Q',len(b))+b[:64]+b[po:po+ps*pn]+b[so:so+ss*sn]).hexdigest())"
+                h=[struct.unpack_from('<IIQQQQ',b,po+ps*i) for i in range(pn)]
+                n=b''.join(b[o:o+s] for t,_,o,_,_,s in h if t==4)
+                print(hashlib.sha256(struct.pack('<Q',len(b))+b[:64]+b[po:po+ps*pn]+b[so:so+ss*sn]+n).hexdigest())"
                 """)
         #expect(hex(identity.bytes) == headers.filter { $0.isHexDigit })
         #expect(try ObjectFile(ObjectBytes(bytes + [0])).identity != identity)
+        // Builds that differ in a note alone, as Go's by their build ID.
+        let name = try #require(bytes.indices.first { bytes[$0...].starts(with: "GNU\0".utf8) })
+        var other = bytes
+        other[name + 8] ^= 1
+        #expect(try ObjectFile(ObjectBytes(other)).identity != identity)
     }
 
     @Test(arguments: [

@@ -12,6 +12,35 @@ import Testing
         ("_int_free.constprop.0", "_int_free"), ("x.part.0.isra.12", "x"), ("f.llvm.1234567", "f"), ("g.cold", "g"),
         ("h.lto_priv.0", "h"), ("foo() (.cold)", "foo"), ("foo::bar() [clone .cold]", "foo::bar"), ("a.b.c", "a.b.c"),
         (".cold", ".cold"), ("memcpy@plt", "memcpy@plt"),
+        // Go.
+        ("runtime.goexit.abi0", "runtime.goexit"),
+        ("main.(*discount[go.shape.int32_0]).apply", "main.(*discount[go.shape.int32_0]).apply"),
+        ("runtime.memequal.abiinternal", "runtime.memequal"), (".abi0", ".abi0"),
+        // Swift's specialisations, and parts of asynchronous functions; by swift-demangle.
+        (
+            "function signature specialization <Arg[2] = Dead> of static a.Shop.price(a.Rule, Swift.UInt64) -> Swift.UInt64",
+            "static a.Shop.price"
+        ),
+        (
+            "function signature specialization <Arg[1] = Dead> of function signature specialization <Arg[1] = [Closure Propagated : $s6shares11roundOfWorkys6UInt64VAA4Rule_pFA2DXEfU_, Argument Types : []> of static a.Shop.each(Swift.Array<Swift.UInt64>, (Swift.UInt64) -> Swift.UInt64) -> Swift.UInt64",
+            "static a.Shop.each"
+        ),
+        (
+            "generic specialization <Swift.Range<Swift.UInt64>> of Swift.IndexingIterator.next() -> A.Element?",
+            "Swift.IndexingIterator.next"
+        ),
+        (
+            "generic not re-abstracted specialization <(Swift.Int) -> Swift.Int> of a.f<A>(A) -> ()", "a.f<A>"
+        ),
+        (
+            "(2) suspend resume partial function for tasks.price(Swift.UInt64) async -> Swift.UInt64", "tasks.price"
+        ),
+        (
+            "(1) await resume partial function for closure #1 () async -> Swift.Int in a.f(Swift.Int) async -> Swift.Int",
+            "closure #1 in a.f"
+        ),
+        ("generic specialization <A", "generic specialization <A"),
+        ("generic specialization <A> of ", "generic specialization <A> of "),
         // C++.
         ("foo(int, char const*)", "foo"), ("ns::A::f(int) const", "ns::A::f"), ("A::~A()", "A::~A"),
         ("void f<int>(int)", "f<int>"),
@@ -104,7 +133,7 @@ import Testing
         ("Swift.Array.subscript.getter : (Swift.Int) -> A", "Swift.Array.subscript.getter"),
         (
             "generic specialization <Swift.Int> of Swift.Array.append(__owned A) -> ()",
-            "generic specialization <Swift.Int> of Swift.Array.append"
+            "Swift.Array.append"
         ),
         (
             "(extension in Foundation):Swift.String.init(x: A) -> Swift.String",
@@ -113,7 +142,7 @@ import Testing
         ("main.(helper in _1234ABCD)(Swift.Int) -> ()", "main.(helper in _1234ABCD)"),
         (
             "(1) suspend resume partial function for main.foo() async -> ()",
-            "(1) suspend resume partial function for main.foo"
+            "main.foo"
         ),
         (
             "protocol witness for Swift.Equatable.== infix(A, A) -> Swift.Bool in conformance main.Foo : Swift.Equatable in main",

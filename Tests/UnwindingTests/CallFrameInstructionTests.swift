@@ -214,6 +214,8 @@ import Testing
         // An interrupted frame elsewhere: the handler has a stack of its own.
         scene.stack[1 + 5 + 15] = 0x1000_0000
         #expect(scene.unwind(&unwinder) == .broken(.otherStack))
+        // What was interrupted is known all the same.
+        #expect(unwinder.frames.last?.address == Scene.code(0x20) && unwinder.frames.last?.isReturnAddress == false)
     }
 
     @Test func `a stack deeper than the limit ends there`() throws {

@@ -111,7 +111,14 @@ private func open(
 private func unwindMemory(_ file: Int32) throws(HelperFailure) -> OwnedDescriptor {
     let (object, source) = try open(file)
     let bytes: [UInt8]
-    do { bytes = try UnwindSections.encode(object, from: source) } catch { throw .sections(error) }
+    do {
+        let limits = UnwindSections.Limits()
+        bytes = try UnwindSections.encode(object, from: source, limits: limits) { section in
+            section.expanded(from: source, limit: limits.frameBytes)
+        }
+    } catch {
+        throw .sections(error)
+    }
     do { return try SealedMemory.file(bytes) } catch { throw .memory(error) }
 }
 
