@@ -124,12 +124,13 @@ private let recipes: [Recipe] = [
     Recipe(
         "split, g++", ["g++"], "g++ -g -gsplit-dwarf -O2 shapes.cc -o program && \(whole("g++ -g -O2 shapes.cc"))",
         namesToo: false),
+    // llvm-dwp 14 never ends over gcc's.
     Recipe(
-        "split, package, DWARF 5", ["gcc", "llvm-dwp"],
+        "split, package, DWARF 5", ["clang", "llvm-dwp", "llvm-symbolizer"],
         """
-        gcc -g -gsplit-dwarf -O2 chain.c \(second) -o program && llvm-dwp -e program -o program.dwp && rm *.dwo \
-        && \(whole("gcc -g -O2 chain.c \(second)"))
-        """),
+        clang -g -gsplit-dwarf -O2 -c chain.c \(second) && clang chain.o second.o -o program \
+        && timeout 60 llvm-dwp -e program -o program.dwp && rm *.dwo && \(whole("clang -g -O2 chain.c \(second)"))
+        """, reference: llvm),
     Recipe(
         "split, package, DWARF 4", ["gcc", "dwp"],
         """

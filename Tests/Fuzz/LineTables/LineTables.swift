@@ -16,8 +16,10 @@ import SymbolTables
     var limits = ModuleTable.Limits()
     limits.debugBytes = 1 << 24
     limits.duration = .seconds(2)
-    // The sections of a split unit lie in the same file, under names that end in .dwo; both ways to it are tried.
-    let split = SplitSources(files: [SplitReference(name: "s", directory: "d"): source], package: source)
+    // The sections of split units lie in the same file, under names that end in .dwo; both ways to them are tried.
+    let references = ModuleTable.splitReferences(object, from: source, debug: source, limits: limits)
+    let split = SplitSources(
+        files: Dictionary(references.dropFirst(references.count % 2).map { ($0, source) }) { $1 }, package: source)
     guard
         let table = try? ModuleTable.build(
             object, from: source, debug: source, alternate: source, split: split, limits: limits),
@@ -33,7 +35,8 @@ import SymbolTables
 
 private let sections = [
     ".debug_info", ".debug_abbrev", ".debug_line", ".debug_str", ".debug_line_str", ".debug_ranges", ".debug_rnglists",
-    ".debug_addr", ".debug_str_offsets",
+    ".debug_addr", ".debug_str_offsets", ".debug_info.dwo", ".debug_abbrev.dwo", ".debug_str.dwo",
+    ".debug_str_offsets.dwo", ".debug_rnglists.dwo", ".debug_line.dwo", ".debug_cu_index",
 ]
 
 private func program(_ input: [UInt8]) -> [UInt8] {
