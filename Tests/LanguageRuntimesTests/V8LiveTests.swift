@@ -101,15 +101,21 @@ struct V8LiveTests {
             """
         let script = try workshop.write("names.js", program)
         let running = try StartedProgram(node ?? "", ["--no-opt", script], folder: workshop.folder)
-        Thread.sleep(forTimeInterval: 1)
-        var v8 = try V8Process(process: running.identifier)
+        // On a busy machine the script begins late.
+        let end = Date().addingTimeInterval(20)
+        let found = { try? V8Process(process: running.identifier) }
+        while found() == nil, Date() < end { Thread.sleep(forTimeInterval: 0.05) }
+        var v8 = try #require(found())
         let held = try #require(try HeldThread(running.identifier, of: running, in: workshop))
         var own: [String] = []
-        _ = held.stopped { registers in
-            let bytes = (try? ProcessMemory(process: running.identifier).bytes(at: registers.sp, count: 2048)) ?? []
-            v8.reader.read(stackPointer: registers.sp, copiedStack: bytes.span.bytes)
-            own = v8.reader.frames.map { v8.reader.function($0.function) }.filter { $0.file == script }
-                .map { "\($0.function):\($0.line)" }
+        while own.first != "spin:5", Date() < end {
+            let isHeld = held.stopped { registers in
+                let bytes = (try? ProcessMemory(process: running.identifier).bytes(at: registers.sp, count: 2048)) ?? []
+                v8.reader.read(stackPointer: registers.sp, copiedStack: bytes.span.bytes)
+                own = v8.reader.frames.map { v8.reader.function($0.function) }.filter { $0.file == script }
+                    .map { "\($0.function):\($0.line)" }
+            }
+            try #require(isHeld)
         }
         #expect(
             own == [

@@ -93,10 +93,10 @@ actor WindowFinisher {
         }
     }
 
-    /// Answers what the sampling thread asks, until it has ended; reads the kernel's symbols first, before the first
-    /// window needs them.
+    /// Answers what the sampling thread asks, until it has ended; reads the kernel's symbols meanwhile, before the first
+    /// window needs them. That takes a moment: interpreters are found at once, their samples are no good before.
     nonisolated func answer(_ questions: AsyncStream<SamplerQuestion>, from thread: SamplingThread) async {
-        await readKernelSymbols()
+        async let readsKernel: Void = readKernelSymbols()
         // Reading a module may take seconds; a process that is asked about may be gone by then.
         let (modules, modulesIn) = AsyncStream<SamplerQuestion>.makeStream(bufferingPolicy: .bufferingNewest(1024))
         let (runtimes, runtimesIn) = AsyncStream<SamplerQuestion>.makeStream(bufferingPolicy: .bufferingNewest(256))
@@ -117,6 +117,7 @@ actor WindowFinisher {
         runtimesIn.finish()
         await readsModules
         await readsRuntimes
+        await readsKernel
     }
 
     private nonisolated func answer(_ question: SamplerQuestion, _ thread: SamplingThread) async {

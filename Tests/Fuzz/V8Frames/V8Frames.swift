@@ -3,7 +3,8 @@ import LanguageRuntimes
 
 /// The memory of a process as its owner might make it: a heap with frames, functions, names and scripts that hang
 /// together, changed by the input at as many places as it likes, or the input alone; read twice, as the stack that a
-/// sample copied and as the heap. Then frames are merged, and the constants that a program calls its own are taken for V8's.
+/// sample copied and as the heap. Then frames are merged, and the constants that a program calls its own are taken for
+/// V8's.
 @_cdecl("LLVMFuzzerTestOneInput") public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let input = unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
     guard let choice = input.first else { return 0 }
@@ -14,7 +15,10 @@ import LanguageRuntimes
     } else {
         heap.bytes = Array(rest)
     }
-    if let layout = try? V8Layout({ constants[$0] }) { read(heap.bytes, layout) }
+    if let layout = try? V8Layout({ constants[$0] }) {
+        if input == [0] { checkUnchanged(heap.bytes, layout) }
+        read(heap.bytes, layout)
+    }
     var next = rest.makeIterator()
     let hostile = try? V8Layout { name in
         guard let byte = next.next(), byte & 7 == 0 else { return constants[name] }
@@ -25,6 +29,17 @@ import LanguageRuntimes
     var reader = ForeignReader(MemoryImage(start: Heap.start, bytes: heap.bytes))
     if let image = LoadedImage(at: Heap.start, &reader) { _ = image.address(of: "v8dbg_SmiTagMask", &reader) }
     return 0
+}
+
+/// What is changed must hang together before that.
+private func checkUnchanged(_ bytes: [UInt8], _ layout: V8Layout) {
+    var reader = V8Reader(MemoryImage(start: Heap.start, bytes: bytes), layout: layout)
+    reader.read(stackPointer: Heap.start, copiedStack: bytes.span.bytes)
+    let found = reader.frames.map { reader.function($0.function) }.map { "\($0.function) \($0.file) \($0.line)" }
+    let path = "/srv/app/index.js"
+    guard found == ["a \(path) 0", "b \(path) 0", "\(path) \(path) 0", "c \(path) 2"] else {
+        fatalError("the heap is not read: \(found)")
+    }
 }
 
 private func read(_ bytes: [UInt8], _ layout: V8Layout) {
