@@ -138,12 +138,12 @@ struct JavaStackTests {
                 "run", "--aggregator", fleet.agentAddress, "--spool", folder.path("spool"), "--host", "java-host",
                 "--rate", "200",
             ], environment: ["PERF_AGENT_STACK_COPY": "63KiB"])
-        let command = java(["Shares", "90"])
+        let command = java(["Shares", "150"])
         let running = try Running(
             command[0], Array(command.dropFirst()), environment: ["PERF_SERVICE": "java-shares"])
         defer { running.signal(SIGKILL) }
         try #require(
-            until(seconds: 60) { try fleet.storedSamples(of: "java-shares") > 2_000 }, "\(agent.errors)")
+            until(seconds: 120) { try fleet.storedSamples(of: "java-shares") > 800 }, "\(agent.errors)")
         running.signal(SIGKILL)
         agent.signal(SIGTERM)
         #expect(agent.wait(seconds: 30).status == 0)
