@@ -98,7 +98,9 @@ struct JavaStackTests {
         func sum(_ isCounted: ([String]) -> Bool) -> Double {
             stacks.reduce(0) { $0 + (isCounted($1.frames) ? $1.value : 0) }
         }
-        let broken = sum { $0.contains { $0.hasPrefix("[broken") } }
+        // The table of libjvm.so, made when the host's agent first meets it, says nothing of Java's frames.
+        let tableMissing = "[broken: unwind table not ready]"
+        let broken = sum { $0.contains { $0.hasPrefix("[broken") && $0 != tableMissing } }
         let cut = sum { $0.contains("[truncated]") }
         let all = sum { _ in true }
         #expect(all > 150)
