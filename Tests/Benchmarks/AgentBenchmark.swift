@@ -46,13 +46,13 @@ func agentBenchmark(_ report: inout Report) throws {
                     ? "nothing dropped"
                     : "dropped: " + ours.dropped.map { "\($0.value) \($0.key)" }.sorted().joined(separator: ", ")))
         // The kernel follows frame pointers, which programs of distributions don't have.
-        setenv("PERF_AGENT_STACK_COPY", "0", 1)
+        unsafe setenv("PERF_AGENT_STACK_COPY", "0", 1)
         let spool = folder.path("spool-frame-pointers")
         let walked = try usage(
             of: agent,
             ["run", "--aggregator", "127.0.0.1:1", "--spool", spool, "--host", "bench", "--rate", "\(rate)"], length,
             spool: spool)
-        unsetenv("PERF_AGENT_STACK_COPY")
+        unsafe unsetenv("PERF_AGENT_STACK_COPY")
         if let walked {
             let its = (walked.main.cores + walked.helper.cores) / max(walked.samplesPerSecond, 1e-6)
             report.line(
