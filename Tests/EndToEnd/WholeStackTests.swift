@@ -35,13 +35,13 @@ private let chains = """
         if (!strcmp(arguments[1], "signal")) {
             struct sigaction action = {.sa_handler = handler};
             sigaction(SIGALRM, &action, 0);
-            while (cpu() < end) { alarm(0); ualarm(1000, 0); pause(); }
+            while (cpu() < end) { alarm(0); ualarm(1000, 20000); pause(); }
         } else if (!strcmp(arguments[1], "altstack")) {
             stack_t stack = {.ss_sp = malloc(1 << 16), .ss_size = 1 << 16};
             sigaltstack(&stack, 0);
             struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
             sigaction(SIGALRM, &action, 0);
-            while (cpu() < end) { alarm(0); ualarm(1000, 0); pause(); }
+            while (cpu() < end) { alarm(0); ualarm(1000, 20000); pause(); }
         } else if (!strcmp(arguments[1], "thread")) {
             pthread_t thread;
             pthread_create(&thread, 0, in_thread, &seconds);
