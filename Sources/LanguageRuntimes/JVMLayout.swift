@@ -113,10 +113,11 @@ struct JVMLayout: Sendable {
         constMethodCodeSize = try s.offset("ConstMethod::_code_size")
         if let flags = s.optionalField("ConstMethod::_flags._flags", width: 4) {
             constMethodFlags = flags
-            lineNumberFlag = UInt64(s.constants["ConstMethodFlags::_misc_has_linenumber_table"] ?? 1)
+            lineNumberFlag = UInt64(
+                UInt32(bitPattern: s.constants["ConstMethodFlags::_misc_has_linenumber_table"] ?? 1))
         } else {
             constMethodFlags = try s.field("ConstMethod::_flags", width: 2)
-            lineNumberFlag = UInt64(s.constants["ConstMethod::_has_linenumber_table"] ?? 1)
+            lineNumberFlag = UInt64(UInt32(bitPattern: s.constants["ConstMethod::_has_linenumber_table"] ?? 1))
         }
         poolHolder = try s.offset("ConstantPool::_pool_holder")
         poolLength = try s.offset("ConstantPool::_length")
