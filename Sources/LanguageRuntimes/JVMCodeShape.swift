@@ -30,6 +30,8 @@ struct JVMCodeShape {
     private(set) var ranges: [JVMCodeRange] = []
 
     private static let mostPasses = 4
+    /// push rbp
+    private static let pushFramePointer: UInt8 = 0x55
 
     /// - Parameters:
     ///   - frameBytes: Of the frame when it is complete, 16 at least; nil for code of many stubs.
@@ -53,7 +55,6 @@ struct JVMCodeShape {
         var hasFlowEnded = false
         // Nothing has told of this place yet, and a branch may still.
         var isGuess = false
-        var isBehindJump = false
         var isBuilt = frameBytes == nil || completeOffset <= 0
         var rangeStart = 0
         var rangeState = state
@@ -65,12 +66,17 @@ struct JVMCodeShape {
                 isGuess = targets[position] & Self.guessed != 0
             } else if hasFlowEnded {
                 state = isBuilt ? isComplete : State()
-                // Behind a return the next stub begins.
-                isGuess = frameBytes != nil || isBehindJump
+                isGuess = true
+            }
+            // The next stub begins. What follows a return otherwise may be a loop that the stub enters by its middle.
+            if isGuess, frameBytes == nil,
+                unsafe code.unsafeLoad(fromByteOffset: position, as: UInt8.self) == Self.pushFramePointer
+            {
+                state = State()
+                isGuess = false
             }
             if isGuess { targets[position] |= Self.guessed }
             hasFlowEnded = false
-            isBehindJump = false
             if !isBuilt, position >= completeOffset {
                 isBuilt = true
                 if state.height != isComplete.height { state = isComplete }
@@ -97,7 +103,6 @@ struct JVMCodeShape {
             case .jump:
                 if lead(to: instruction.value, from: next, state, isGuess: isGuess) { isMoreKnown = true }
                 hasFlowEnded = true
-                isBehindJump = true
             case .conditionalJump:
                 if lead(to: instruction.value, from: next, state, isGuess: isGuess) { isMoreKnown = true }
             default:

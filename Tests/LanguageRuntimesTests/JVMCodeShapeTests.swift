@@ -85,6 +85,18 @@ import Testing
             ], frameBytes: nil)
     }
 
+    /// As JDK 11 copies arrays: the loop stands behind the stub's return.
+    @Test func `a loop behind the return of its stub keeps the frame that its entry has built`() {
+        check(
+            [
+                (Self.pushRBP, 8), (Self.copyToRBP, 16), ([0xEB, 0x06], nil), ([0xC9], nil), (Self.ret, 8),
+                ([0x48, 0x8B, 0x04, 0xD7], nil), ([0x48, 0x83, 0xC2, 0x04], nil),  // mov rax, [rdi + 8 rdx]; add rdx, 4
+                ([0x7E, 0xF6], nil), ([0xEB, 0xF2], nil), (Self.nop, 8),
+                // Another.
+                (Self.pushRBP, 8), (Self.copyToRBP, 16), (Self.nop, nil), ([0xC9], nil), (Self.ret, 8),
+            ], frameBytes: nil)
+    }
+
     @Test func `a small frame reserved before the frame pointer is saved, and a copy from stack to stack`() {
         let store: [UInt8] = [0x48, 0x89, 0x6C, 0x24, 0x10]  // mov [rsp + 16], rbp
         let steps: [Step] = [

@@ -48,6 +48,7 @@ public final class Agent: Sendable {
         tableOptions.fileBytes = settings.helper.maximumFileBytes
         var identityOptions = tableOptions
         identityOptions.timeLimit = .seconds(10)
+        identityOptions.niceness = 0
         let identities = ObjectReader(options: identityOptions)
         let tables = ObjectReader(options: tableOptions)
         readers = [identities, tables]

@@ -9,7 +9,7 @@ import Unwinding
 /// The helper process, `perf-agent helper`: gives up every right, then reads object files whose descriptors it is sent,
 /// until the parent closes the socket.
 ///
-/// The last argument of the program says how many bytes of addresses it may use; without one, 2 GiB.
+/// The last arguments of the program say how nice it is and how many bytes of addresses it may use; without, 5 and 2 GiB.
 /// It has one thread and keeps nothing between requests, so that a file that breaks it spoils no other.
 public func runHelper(socket: Int32 = ChildProcess.inheritedDescriptor) -> Never {
     // It was started by way of /proc/self/exe, and would be called `exe`.
@@ -17,7 +17,9 @@ public func runHelper(socket: Int32 = ChildProcess.inheritedDescriptor) -> Never
     let channel = DescriptorChannel(OwnedDescriptor(socket))
     do {
         var limits = helperLimits
-        if let bytes = CommandLine.arguments.last.flatMap({ UInt64($0) }) { limits.addressSpaceBytes = bytes }
+        let arguments = CommandLine.arguments
+        if let bytes = arguments.last.flatMap({ UInt64($0) }) { limits.addressSpaceBytes = bytes }
+        if let niceness = arguments.dropLast().last.flatMap({ Int32($0) }) { limits.niceness = niceness }
         try Sandbox.enter(limits, lastDescriptor: socket)
     } catch {
         let reason = HelperMessage(kind: .failed, request: 0, body: Array(error.description.utf8))
@@ -71,7 +73,7 @@ public func runHelper(socket: Int32 = ChildProcess.inheritedDescriptor) -> Never
 /// long before, so this only bounds what outlives its parent.
 private let helperLimits = Sandbox.Limits(
     addressSpaceBytes: 2 << 30, processorSeconds: 900, descriptors: 32 + UInt64(ModuleTable.maximumSplitFiles),
-    fileBytes: UInt64(HelperAnswer.maximumMemoryBytes), niceness: 10)
+    fileBytes: UInt64(HelperAnswer.maximumMemoryBytes), niceness: 5)
 
 private enum HelperFailure: Error, CustomStringConvertible {
     case object(ObjectFileError)

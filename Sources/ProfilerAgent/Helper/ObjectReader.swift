@@ -24,6 +24,8 @@ public final class ObjectReader: Sendable {
         /// A helper is replaced after so many files, whatever it did.
         public var requestsPerHelper: UInt32 = 256
         public var waitingRequests = 4096
+        /// Of the helper. Samples wait for unwind tables; for names nobody is in a hurry.
+        public var niceness: Int32 = 5
 
         public init() {}
     }
@@ -59,7 +61,7 @@ public final class ObjectReader: Sendable {
     private let counts = Mutex(Statistics())
     private let waiting = Atomic<Int>(0)
 
-    /// `arguments` follow the program's name and make it call `runHelper`; the limit of memory comes behind them.
+    /// `arguments` follow the program's name and make it call `runHelper`; what `runHelper` is told comes behind them.
     public init(
         executable: String = "/proc/self/exe", arguments: [String] = ["helper"], options: Options = Options()
     ) {
@@ -232,7 +234,8 @@ public final class ObjectReader: Sendable {
             pause(min(options.firstPause * (1 << doublings), options.longestPause))
         }
         let connection = try HelperConnection.start(
-            executable: executable, arguments: arguments + ["\(options.memoryBytes)"], timeLimit: options.timeLimit)
+            executable: executable, arguments: arguments + ["\(options.niceness)", "\(options.memoryBytes)"],
+            timeLimit: options.timeLimit)
         let identifier = connection.identifier
         state.connection = consume connection
         counts.withLock { counts in

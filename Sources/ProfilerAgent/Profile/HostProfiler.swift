@@ -31,7 +31,9 @@ public final class HostProfiler: Sendable {
         let target = try TargetSelection(request.target, command: command?.process)
 
         let (thread, isWholeHost) = try await startSampling(command: command, target: target, &notes)
-        let identities = ObjectReader()
+        var identityOptions = ObjectReader.Options()
+        identityOptions.niceness = 0
+        let identities = ObjectReader(options: identityOptions)
         let tables = ObjectReader()
         let cache = symbolCache(&notes)
         let servers = DebugServers(
