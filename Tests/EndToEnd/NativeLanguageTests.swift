@@ -126,7 +126,8 @@ struct NativeLanguageTests {
         }
     }
 
-    /// The error that is printed: its 95 % intervals are held against twice their width, since there are many.
+    /// The error that is printed: its 95 % intervals are held against twice their width, since there are many. A way is
+    /// at least its part of the inner loop; throwing and catching come on top of that.
     private func expectIntervals(_ top: Outcome, _ found: NativeProgram.Found, of program: NativeProgram) throws {
         try #require(top.status == 0, "\(top.errors)")
         let answer = try top.json()
@@ -142,9 +143,8 @@ struct NativeLanguageTests {
             let low = try #require(row["totalShareLow"] as? Double)
             let high = try #require(row["totalShareHigh"] as? Double)
             let truth = way.share * found.inInnerLoop / samples
-            #expect(
-                truth > share - 2 * (share - low) - 0.005 && truth < share + 2 * (high - share) + 0.005,
-                "\(program) \(name): \(truth) is not in \(low)–\(high)")
+            #expect(low < share && share < high && high - low < 0.25, "\(program) \(name): \(low)–\(high)")
+            #expect(truth < share + 2 * (high - share) + 0.005, "\(program) \(name): \(truth) is above \(low)–\(high)")
             #expect(share * samples >= value * 0.97, "\(program) \(name): \(share) of \(samples)")
         }
     }
