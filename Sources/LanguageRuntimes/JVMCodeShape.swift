@@ -30,6 +30,7 @@ struct JVMCodeShape {
     private(set) var ranges: [JVMCodeRange] = []
 
     private static let mostPasses = 4
+    private static let mostStates = 62
     /// push rbp
     private static let pushFramePointer: UInt8 = 0x55
 
@@ -136,7 +137,7 @@ struct JVMCodeShape {
         if let index = states.firstIndex(of: state) {
             place = index + 1
         } else {
-            guard states.count < Int(Self.guessed) - 2 else { return false }
+            guard states.count < Self.mostStates else { return false }
             states.append(state)
             place = states.count
         }

@@ -75,6 +75,9 @@ public struct JVMReader<Memory: ForeignMemory> {
     private static var mostSegments: UInt64 { 64 << 20 }
     private static var mostBlobs: Int { 200_000 }
     private static var refreshPages: Int { 600_000 }
+    private static var mostRanges: Int { 1 << 20 }
+    /// Until there are too many.
+    private var rangesLeft = 0
     private static var lookupPages: Int { 4096 }
 
     /// - Parameters:
@@ -94,6 +97,7 @@ public struct JVMReader<Memory: ForeignMemory> {
     public mutating func refresh(at now: UInt64) throws(JVMError) -> Refresh {
         reader.forget()
         reader.pageBudget = Self.refreshPages
+        rangesLeft = Self.mostRanges - blobs.values.reduce(0) { $0 + $1.ranges.count }
         var result = Refresh()
         guard let array = reader.uint64(layout.heaps), array != 0,
             let count = reader.int32(array &+ layout.arrayLength),
@@ -249,14 +253,22 @@ public struct JVMReader<Memory: ForeignMemory> {
         if isMethod, frameBytes < 16 { return one(.frameless, 8, length) }
         // −1: never complete as far as HotSpot's own walker is concerned; such stubs build their frame at once.
         let completeOffset = UInt32(clamping: max(0, min(complete, Int64(length))))
-        guard isX86, length <= 1 << 20, let bytes = reader.bytes(code.lowerBound, count: Int(length)) else {
-            guard frameBytes < 16 else { return one(.compiled, frameBytes, completeOffset) }
-            return frameWords < 0 ? one(.frameless, 8, length) : one(.framePointer, 0, 0)
-        }
-        return JVMCodeShape(
+        let whole =
+            frameBytes >= 16
+            ? one(.compiled, frameBytes, completeOffset)
+            : frameWords < 0 ? one(.frameless, 8, length) : one(.framePointer, 0, 0)
+        guard isX86, length <= 1 << 20, rangesLeft > 0,
+            let bytes = reader.bytes(code.lowerBound, count: Int(length))
+        else { return whole }
+        // Going through code costs more than reading it.
+        reader.pageBudget -= Int(length) >> 8
+        let ranges = JVMCodeShape(
             bytes, at: code.lowerBound, frameBytes: frameBytes < 16 ? nil : frameBytes,
             completeOffset: isMethod ? Int(completeOffset) : 0
         ).ranges
+        guard ranges.count <= rangesLeft else { return whole }
+        rangesLeft -= ranges.count
+        return ranges
     }
 
     private mutating func blobName(_ pointer: UInt64) -> String? {

@@ -18,6 +18,7 @@ extension V8Reader {
     private static var mostScatteredCharacters: Int { 1 << 18 }
     private static var mostLines: Int { 1 << 18 }
     private static var mostScripts: Int { 256 }
+    private static var mostLinesKept: Int { 1 << 20 }
 
     func isObject(_ value: UInt64) -> Bool { value & 3 == layout.objectTag && value > 4096 }
     func at(_ object: UInt64, _ offset: UInt64) -> UInt64 { object &- layout.objectTag &+ offset }
@@ -164,7 +165,11 @@ extension V8Reader {
         script.lineEnds = knownLineEnds(object) ?? lineEnds(ofSource: source)
         // Without pages to read there may be more to have.
         guard script.lineEnds != nil || reader.pageBudget > 0 else { return nil }
-        if scripts.count >= Self.mostScripts { scripts = [:] }
+        lineCount += script.lineEnds?.count ?? 0
+        if scripts.count >= Self.mostScripts || lineCount > Self.mostLinesKept {
+            scripts = [:]
+            lineCount = script.lineEnds?.count ?? 0
+        }
         scripts[object] = script
         return script
     }

@@ -13,7 +13,11 @@ public struct V8Process: Sendable {
         guard let text = ProcFile.read("/proc/\(process)/maps") else { throw .unreadable(what: "the memory map") }
         let program = ProcFile.executable(of: process)
         let mappings = ProcessMaps.parse(text)
-        for start in mappings where start.fileOffset == 0 && (start.path == program || Self.mayHoldV8(start.path)) {
+        // A process may map as many files of such names as it likes.
+        let candidates = mappings.lazy.filter {
+            $0.fileOffset == 0 && ($0.path == program || Self.mayHoldV8($0.path))
+        }
+        for start in candidates.prefix(8) {
             let reader: V8Reader<ProcessMemory>
             do throws(V8Error) {
                 reader = try V8Reader(ProcessMemory(process: process), imageStart: start.start)

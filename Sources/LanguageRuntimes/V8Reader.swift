@@ -30,6 +30,8 @@ public struct V8Reader<Memory: ForeignMemory>: Sendable {
     private var functions: [V8Frame] = []
     private var numbers: [V8Frame: UInt32] = [:]
     var scripts: [UInt64: V8Script] = [:]
+    /// Of all scripts that were put into `scripts` since it was last emptied.
+    var lineCount = 0
     // Of the stack at hand; storage is kept.
     private var addresses: [UInt64] = []
     private var places: [UInt64: Int] = [:]
@@ -62,6 +64,7 @@ public struct V8Reader<Memory: ForeignMemory>: Sendable {
     private static var mostPages: Int { 1024 }
     private static var mostCalls: Int { 8 }
     private static var mostFunctions: Int { 16_384 }
+    private static var mostKnown: Int { 65_536 }
 
     /// - Parameter imageStart: Where the first byte of the program or library with V8 in it is mapped.
     public init(_ memory: Memory, imageStart: UInt64) throws(V8Error) {
@@ -91,7 +94,8 @@ public struct V8Reader<Memory: ForeignMemory>: Sendable {
         frames.removeAll(keepingCapacity: true)
         addresses.removeAll(keepingCapacity: true)
         places.removeAll(keepingCapacity: true)
-        if functions.count >= Self.mostFunctions { forgetFunctions() }
+        // Many that V8 keeps apart may be one function by name, file and line.
+        if functions.count >= Self.mostFunctions || known.count >= Self.mostKnown { forgetFunctions() }
         find(stackPointer, copiedStack)
         guard !frames.isEmpty else { return }
         readFunctions()

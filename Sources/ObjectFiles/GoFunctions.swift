@@ -18,6 +18,8 @@ private struct GoFunctionTable {
     /// Addresses are 32 bits from the start of the text, places too; before 1.18 both had the size of a pointer.
     private let isRelative: Bool
     private var textStart: UInt64 = 0
+    /// `textStart` is only what the section says.
+    private(set) var isGuessed = false
     /// Bytes from the table's start to the names, to the pairs, and to what the places of records count from.
     private var names: UInt64 = 0
     private var pairs: UInt64 = 16
@@ -39,7 +41,7 @@ private struct GoFunctionTable {
         try reader.skip(8)
         if isRelative {
             textStart = try reader.readUInt64()
-            if textStart == 0 { textStart = text }
+            if textStart == 0 { (textStart, isGuessed) = (text, true) }
         }
         names = try reader.readUInt64()
         // Compilation units, files, tables of values by address.
@@ -89,7 +91,14 @@ extension ObjectFile {
         let text = sections.first { $0.name == ".text" }?.address ?? 0
         do throws(ByteCodingError) {
             guard let table = try unsafe GoFunctionTable(bytes.span.bytes, text: text) else { return nil }
-            if table.count <= limits.symbols { return try table.symbols(bytes) }
+            if table.count <= limits.symbols {
+                let functions = try table.symbols(bytes)
+                // Where C's start code stands first in .text, Go's begins later, and nothing here says where.
+                guard !table.isGuessed || functions.symbols.contains(where: { $0.address == entryPoint }) else {
+                    return nil
+                }
+                return functions
+            }
         } catch {
             throw .malformed(what: "\(section.name) \(error)")
         }

@@ -62,7 +62,7 @@ public struct AgentSettings: Hashable, Sendable {
         public var debugServers: [DebugServer] = []
         /// Longer ones are not taken.
         public var maximumDebugFileBytes = 512 << 20
-        /// For one file of one server.
+        /// For all that is fetched for one module.
         public var maximumDebugFileTime = Duration.seconds(60)
 
         public init() {}
@@ -158,8 +158,8 @@ public struct AgentSettings: Hashable, Sendable {
             expected: "a size from 256 MiB to 64 GiB, as in 2GiB"
         ) { SettingText.size($0, within: 256 << 20...64 << 30) }
         settings.helper.maximumTime = try layers.value(
-            Names.helperTime, settings.helper.maximumTime, expected: "a time from 1s to 1h"
-        ) { SettingText.duration($0, within: .seconds(1) ... .seconds(3600)) }
+            Names.helperTime, settings.helper.maximumTime, expected: "a time from 1s to 2m"
+        ) { SettingText.duration($0, within: .seconds(1) ... .seconds(120)) }
         settings.helper.maximumFileBytes = try layers.value(
             Names.helperFile, settings.helper.maximumFileBytes, expected: "a size from 1 MiB to 4 GiB, as in 1GiB"
         ) { SettingText.size($0, within: 1 << 20...4 << 30) }

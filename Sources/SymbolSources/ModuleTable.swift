@@ -6,8 +6,9 @@ public import SymbolTables
 /// shares among several.
 ///
 /// Sources in order of quality: DWARF of the file or of its debug file; `.symtab` of either; the symbols in
-/// `.gnu_debugdata`; Go's `.gopclntab`; `.dynsym`. Names of functions are the symbols', since these have them also for assembly and for the
-/// parts that a compiler split off; DWARF gives those that have no symbol, the lines and the inlined calls.
+/// `.gnu_debugdata`; Go's `.gopclntab`; `.dynsym`. Names of functions are the symbols', since these have them also for
+/// assembly and for the parts that a compiler split off; DWARF gives those that have no symbol, the lines and the
+/// inlined calls.
 public struct ModuleTable {
     public struct Limits: Sendable {
         /// Of the expanded debug sections of a file; more is not read, and the table says so.

@@ -85,7 +85,7 @@ extension Unwinder {
         state.registers.known |= 1 << UInt64(architecture.programCounterNumber)
         state.isReturnAddress = !isSignal
         // Rules that are trusted lead to the end: the first frame of a thread has nowhere to return to.
-        return programCounter == 0 ? .whole : nil
+        return programCounter == 0 && !state.isOnOtherStack ? .whole : nil
     }
 
     /// Frames lie above each other. A leaf may take no stack at all (aarch64; glibc's vfork, whose return address is in a

@@ -45,7 +45,8 @@ final class Running {
         for file in [outputFile, errorFile] { try Data().write(to: file) }
         process.executableURL = URL(filePath: name.hasPrefix("/") ? name : Program.path(name))
         process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.environment = ProcessInfo.processInfo.environment.merging(Self.apart) { $1 }
+            .merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: outputFile)
         process.standardError = try FileHandle(forWritingTo: errorFile)
@@ -56,6 +57,12 @@ final class Running {
         if process.isRunning { kill(process.processIdentifier, SIGKILL) }
         for file in [outputFile, errorFile] { try? FileManager.default.removeItem(at: file) }
     }
+
+    /// Nothing of the user's own: what one run kept must not decide the next.
+    private static let apart = [
+        "XDG_CACHE_HOME": FileManager.default.temporaryDirectory.appending(path: "perf-fleet-cache-\(getpid())").path,
+        "DEBUGINFOD_URLS": "",
+    ]
 
     var pid: Int32 { process.processIdentifier }
     var output: String { (try? String(contentsOf: outputFile, encoding: .utf8)) ?? "" }

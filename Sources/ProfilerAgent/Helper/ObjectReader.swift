@@ -162,6 +162,7 @@ public final class ObjectReader: Sendable {
             }
             for split in debugFiles.split {
                 let body = split.reference.map { [$0].encoded() } ?? []
+                guard body.count <= HelperMessage.maximumBody(.splitFile) else { continue }
                 others.append(.init(kind: .splitFile, body: body, descriptor: split.file.descriptor.rawValue))
             }
         }

@@ -91,7 +91,8 @@ struct RuntimeProcesses {
     }
 
     /// Whether to ask about a process one of whose stacks led through run-time code at `address` that nobody told the
-    /// frames of: at its first such sample, some times more soon after, then at most once a second.
+    /// frames of: at its first such sample, some times more soon after, then at most once a second, or five times where
+    /// its runtime tells of frames and stacks wait.
     mutating func shouldAsk(slot: UInt32, serial: UInt64, address: UInt64, time: UInt64) -> Bool {
         if known[slot]?.serial != serial { known[slot] = Known(serial: serial, tellsFrames: false) }
         guard var state = known[slot], time >= state.nextQuestion else { return false }

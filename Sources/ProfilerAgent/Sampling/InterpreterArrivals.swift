@@ -25,6 +25,8 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
         let readableFrom: UInt64
         let place: Interpreter.Place
         fileprivate let interpreter: Mutex<Interpreter>
+        /// Laid here by who reads: the sampling thread must not wait for a read of another process's memory.
+        private let sources = Mutex(Sources())
         private let names = Mutex(Names())
 
         fileprivate init(_ found: FoundInterpreter<Interpreter>) {
@@ -35,7 +37,19 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
         }
 
         /// Says which functions the numbers of now name.
-        var generation: UInt32 { interpreter.withLock { $0.generation } }
+        var generation: UInt32 { sources.withLock { $0.generation } }
+
+        fileprivate func publish(_ interpreter: Interpreter) {
+            sources.withLock { sources in
+                if sources.generation != interpreter.generation {
+                    sources = Sources(generation: interpreter.generation)
+                }
+                for frame in interpreter.stackFrames {
+                    guard let number = Interpreter.number(of: frame), sources.names[number] == nil else { continue }
+                    sources.names[number] = interpreter.source(of: number)
+                }
+            }
+        }
 
         /// Name and file of a function, numbered by `intern`.
         func numbers(
@@ -46,7 +60,8 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
                 let place = Int(function)
                 while names.numbers.count <= place { names.numbers.append(nil) }
                 if let known = names.numbers[place] { return known }
-                let (name, file) = interpreter.withLock { $0.source(of: function) }
+                let source = sources.withLock { $0.generation == generation ? $0.names[function] : nil }
+                let (name, file) = source ?? ("[unknown]", "")
                 let new = (name: intern(name), file: file.isEmpty ? Frame.none : intern(file))
                 names.numbers[place] = new
                 return new
@@ -54,6 +69,12 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
         }
 
         fileprivate func forgetNumbers() { names.withLock { $0 = Names() } }
+    }
+
+    /// Names and files of one process's functions by their numbers, as they were read.
+    private struct Sources {
+        var generation: UInt32 = 0
+        var names: [UInt32: (name: String, file: String)] = [:]
     }
 
     /// What names and files of one process are numbered as, by the numbers of its functions.
@@ -76,6 +97,8 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
         var arrivals: [Arrival] = []
         var frames: [Interpreter.StackFrame] = []
         var threadNumbers: [Int32: Int32] = [:]
+        /// So many frames are worth packing again.
+        var packAt = 0
     }
 
     /// What was read for one sample.
@@ -149,6 +172,7 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
         let (thread, time) = (sample.tid, sample.time)
         process.interpreter.withLock { interpreter in
             let isReadable = interpreter.read(thread: number, registers: registers, copiedStack: stack)
+            if isReadable { process.publish(interpreter) }
             state.withLock { state in
                 let first = state.frames.count
                 if isReadable { state.frames += interpreter.stackFrames }
@@ -174,7 +198,7 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
             frames += state.frames[arrival.frames]
             if state.arrivals.isEmpty {
                 state.frames.removeAll(keepingCapacity: true)
-            } else if state.frames.count > Self.framesBeforePacking {
+            } else if state.frames.count > max(state.packAt, Self.framesBeforePacking) {
                 Self.pack(&state, from: 0)
             }
             return Reading(
@@ -208,5 +232,6 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
             state.arrivals[index].frames = start..<kept.count
         }
         state.frames = kept
+        state.packAt = 2 * kept.count
     }
 }

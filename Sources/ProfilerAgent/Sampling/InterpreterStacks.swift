@@ -68,6 +68,12 @@ final class InterpreterStacks {
         v8s.forgetNumbers()
     }
 
+    /// A sample whose stack is not followed wants nothing of what was read for it.
+    func drop(process: Int32, thread: Int32, time: UInt64) {
+        if !pythons.isEmpty { _ = pythons.take(process: process, thread: thread, time: time, into: &pythonFrames) }
+        if !v8s.isEmpty { _ = v8s.take(process: process, thread: thread, time: time, into: &v8Frames) }
+    }
+
     /// Puts what was read when a sample was taken in the place of the interpreter's frames of `stack`, whose user part
     /// begins behind `kernelFrames` and is `native`. `intern` numbers a name.
     func merge(

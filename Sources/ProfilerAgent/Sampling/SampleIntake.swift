@@ -184,6 +184,7 @@ struct SampleIntake: RecordHandler {
                     threadName: threadName, space: space, weight: sample.weight, isChainFull: sample.isChainFull)
                 runtimes.waits(slot: slot, time: sample.time)
                 if unwinding.wait(facts, chain: sample.callChain, user: sample.user) { return }
+                interpreters?.drop(process: sample.pid, thread: sample.tid, time: sample.time)
             }
         } else {
             stack.addUserFrames(of: sample.callChain, space: table.entries[Int(slot)].space, slot: slot)

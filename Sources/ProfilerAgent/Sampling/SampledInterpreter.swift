@@ -15,6 +15,8 @@ protocol SampledInterpreter: Sendable {
     static var needsThreadNumbers: Bool { get }
     /// Reads the frames of a thread; false where they can't be read or trusted.
     mutating func read(thread: Int32, registers: UserRegisters, copiedStack: RawSpan) -> Bool
+    /// Of a frame's function; nil where it could not be read.
+    static func number(of frame: StackFrame) -> UInt32?
     /// Of the last stack, leaf first.
     var stackFrames: [StackFrame] { get }
     /// Says which functions the numbers of now name.
@@ -29,6 +31,7 @@ extension PythonProcess: SampledInterpreter {
     /// The address range of the interpreter's loop.
     var place: Range<UInt64>? { evaluation }
     var stackFrames: [PythonFrame] { frames }
+    static func number(of frame: PythonFrame) -> UInt32? { frame.code }
     var generation: UInt32 { codeGeneration }
 
     mutating func read(thread: Int32, registers: UserRegisters, copiedStack: RawSpan) -> Bool {
@@ -52,6 +55,9 @@ extension V8Process: SampledInterpreter {
 
     var place: Place { Place(image: image, kinds: reader.frameKinds) }
     var stackFrames: [V8StackFrame] { reader.frames }
+    static func number(of frame: V8StackFrame) -> UInt32? {
+        frame.function == V8StackFrame.unreadable ? nil : frame.function
+    }
     var generation: UInt32 { reader.generation }
 
     /// Frames that can't be read are told one by one.

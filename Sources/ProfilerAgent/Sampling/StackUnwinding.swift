@@ -82,7 +82,10 @@ final class StackUnwinding {
             want(file)
             return false
         }
-        return !runtimes.isDoubtful(stack, slot: slot, time: time)
+        guard runtimes.isDoubtful(stack, slot: slot, time: time) else { return true }
+        // Where it can't wait it must not pass for whole.
+        if stack.end == .whole { stack.end = .broken(.noRule) }
+        return false
     }
 
     /// Keeps a sample until its table comes. False where there is no room.

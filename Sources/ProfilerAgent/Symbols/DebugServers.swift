@@ -84,11 +84,15 @@ public actor DebugServers {
 
     public var statistics: Statistics { counts }
 
+    /// When fetching for one module has to be over: whoever waits for its table does not wait for ever.
+    nonisolated var end: ContinuousClock.Instant { ContinuousClock.now + options.totalTime }
+
     /// The file with debug information of a build ID from the first server that has it.
-    func file(of buildID: [UInt8]) async -> Served {
+    func file(of buildID: [UInt8], before end: ContinuousClock.Instant) async -> Served {
         for server in servers {
             let absence = "\(server.digest) \(Hexadecimal.text(buildID))"
-            guard !memory.holds(server.digest), !memory.holds(absence) else {
+            let left = ContinuousClock.now.duration(to: end)
+            guard left >= .milliseconds(500), !memory.holds(server.digest), !memory.holds(absence) else {
                 counts.spared += 1
                 continue
             }
@@ -98,7 +102,7 @@ public actor DebugServers {
                 counts.lastFailure = "\(error)"
                 return Served()
             }
-            switch await fetch(server.url(ofDebugFile: Hexadecimal.text(buildID)), into: file) {
+            switch await fetch(server.url(ofDebugFile: Hexadecimal.text(buildID)), into: file, within: left) {
             case .done:
                 counts.bytes += (try? FileBytes.size(file.rawValue)) ?? 0
                 if case .success(let module) = await reader.debugLinks(file), module.links.hasDebugInformation,
@@ -121,16 +125,20 @@ public actor DebugServers {
                 counts.failures += 1
                 counts.lastFailure = "\(server): \(reason)"
                 memory.keep(server.digest, for: options.pauseAfterFailure)
+                // It may be this file's fault: when the server is asked again, others come first.
+                memory.keep(absence, for: options.pauseAfterAbsence)
             }
         }
         return Served()
     }
 
     /// The caller's file stays open while it awaits this.
-    private func fetch(_ url: String, into file: borrowing OwnedDescriptor) async -> FetchAnswer {
+    private func fetch(
+        _ url: String, into file: borrowing OwnedDescriptor, within left: Duration
+    ) async -> FetchAnswer {
         let request = FetchRequest(
             url: url, maximumBytes: UInt64(options.fileBytes), connectTime: options.connectTime,
-            stallTime: options.stallTime, totalTime: options.totalTime)
+            stallTime: options.stallTime, totalTime: min(options.totalTime, left))
         let (executable, arguments, descriptor) = (executable, arguments, file.rawValue)
         return await withCheckedContinuation { continuation in
             queue.async {

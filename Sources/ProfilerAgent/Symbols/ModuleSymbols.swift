@@ -1,3 +1,4 @@
+internal import Glibc
 import LinuxSystem
 import Profiles
 import SymbolSources
@@ -30,9 +31,13 @@ struct ModuleSymbols: Sendable {
         of file: borrowing OwnedDescriptor, identity: ModuleIdentity, path: String, process: Int32,
         asking: Asking = .also
     ) async -> Result<[UInt8], ObjectReaderFailure> {
+        // Whoever may write a program may give it another one's build ID: what is kept is of files that root or we own.
+        let cache = Self.isTrusted(file) ? self.cache : nil
         let kept = await cache?.table(of: identity)
         if let kept, kept.isComplete { return .success(kept.table) }
-        var found = await debugFiles(of: file, path: path, process: process, asking: asking)
+        // What servers have is in it already; after a day it is made anew.
+        let isServed = kept?.sources.contains(.servedFile) ?? false
+        var found = await debugFiles(of: file, path: path, process: process, asking: isServed ? .never : asking)
         // A poor table is as good as a new one until somebody installs debug files.
         if let kept, kept.sources.isSuperset(of: found.sources) { return .success(kept.table) }
         if case .forMore = asking, !found.sources.contains(.servedFile) {
@@ -65,6 +70,12 @@ struct ModuleSymbols: Sendable {
         return result
     }
 
+    private static func isTrusted(_ file: borrowing OwnedDescriptor) -> Bool {
+        var facts = stat()
+        guard unsafe fstat(file.rawValue, &facts) == 0 else { return false }
+        return facts.st_uid == 0 || facts.st_uid == geteuid()
+    }
+
     private static func gaps(_ result: Result<[UInt8], ObjectReaderFailure>) -> TableGaps {
         guard case .success(let bytes) = result, let table = try? SymbolTable(decoding: bytes) else { return [] }
         return table.gaps
@@ -88,6 +99,7 @@ struct ModuleSymbols: Sendable {
         guard case .success(let module) = await reader.debugLinks(file) else { return found }
         var servers = servers
         if case .never = asking { servers = nil }
+        let end = servers?.end ?? .now
         var alternate = module.links.alternate
         var alternatePlace = path
         if module.links.hasDebugInformation {
@@ -102,7 +114,7 @@ struct ModuleSymbols: Sendable {
             let hasInformation = local.links.hasDebugInformation
             found.files.debug = local.takeFile()
             if !hasInformation, module.identity.kind == .buildID, let servers {
-                let served = await servers.file(of: module.identity.bytes)
+                let served = await servers.file(of: module.identity.bytes, before: end)
                 if served.file.rawValue >= 0 {
                     alternate = served.links.alternate
                     alternatePlace = path
@@ -118,7 +130,7 @@ struct ModuleSymbols: Sendable {
             alternate: DebugFileSearch.open(
                 DebugFileSearch.alternatePaths(alternate, debugFilePath: alternatePlace), from: &next, below: process))
         if found.files.alternate.rawValue < 0, let servers {
-            found.take(alternate: await servers.file(of: alternate.buildID).takeFile())
+            found.take(alternate: await servers.file(of: alternate.buildID, before: end).takeFile())
             if found.files.alternate.rawValue >= 0 { found.sources.insert(.servedFile) }
         }
         return found

@@ -8,8 +8,9 @@ struct SymbolRequests {
 
     /// Modules of one connection that are under way at a time: a table may take the agent a while.
     static let perConnection = 8
-    /// Without a part of any table for so long, the agent's modules are asked of others.
-    static let patience = Duration.seconds(120)
+    /// Without a part of any table for so long, the agent's modules are asked of others. It may fetch debug files for two
+    /// minutes, and its helper read them for one.
+    static let patience = Duration.seconds(240)
     /// Modules that are remembered at most; more are asked for when there is room again.
     static let maximumModules = 200_000
     /// Agents that are remembered as able to answer for one module.
