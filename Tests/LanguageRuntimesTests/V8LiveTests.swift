@@ -84,8 +84,8 @@ struct V8LiveTests {
         // Inlined functions are not told by the frame, so without flags only what remains of the chain is.
         #expect(whole >= rounds * 95 / 100)
         #expect(unreadable < rounds / 20)
-        // Known functions cost two calls a stack.
-        #expect(v8.reader.counts.systemCalls < 3 * v8.reader.counts.stacks)
+        // Known functions cost two calls a stack, three where one of them moves meanwhile.
+        #expect(v8.reader.counts.systemCalls < 4 * v8.reader.counts.stacks)
     }
 
     /// Where the layout of V8's objects comes from must not matter: what is read is held against what the program says.
