@@ -1,6 +1,6 @@
 package import LinuxSystem
 
-/// Bytes that stand for a process's memory from an address on: what tests and fuzzing read stacks from.
+/// Bytes that stand for a process's memory from an address on: what tests and fuzzing read structures from.
 package struct MemoryImage: PythonMemory, Sendable {
     package var start: UInt64
     package var bytes: [UInt8]

@@ -3,8 +3,8 @@ public import LinuxSystem
 
 /// Samples this host, or some of its processes, and hands on what the kernel's rings hold in order of time.
 ///
-/// Made for one thread: `start`, then again and again `wait` and `drain` (four times a second or more often: a ring
-/// holds a quarter of a second at least), at the end `drainAll`. May be moved to another thread before `start`.
+/// Made for one thread: `listen` and `start`, then again and again `wait` and `drain` (four times a second or more often:
+/// a ring holds a quarter of a second at least), at the end `drainAll`. May be moved to another thread before `start`.
 /// Unchecked: the rings' pointers have this one owner, and a value that can't be copied is moved, never shared.
 public struct Sampler: ~Copyable, @unchecked Sendable {
     /// What ended a wait.

@@ -99,9 +99,9 @@ import Testing
 
 /// Memory of a process that goes on while it is read; changed by the one thread that reads.
 private final class ChangingMemory: ForeignMemory, @unchecked Sendable {
-    var image: ForeignMemoryImage
+    var image: MemoryImage
 
-    init(_ image: ForeignMemoryImage) { self.image = image }
+    init(_ image: MemoryImage) { self.image = image }
 
     func read(_ address: UInt64, into bytes: inout [UInt8], at offset: Int, count: Int) -> Bool {
         image.read(address, into: &bytes, at: offset, count: count)

@@ -14,7 +14,7 @@ struct JVMStructures {
     static let pages = 6
 
     let version: Version
-    var image = ForeignMemoryImage(start: start, bytes: [UInt8](repeating: 0, count: pages << 12))
+    var image = MemoryImage(start: start, bytes: [UInt8](repeating: 0, count: pages << 12))
     private var end = start + 0x800
     private var texts: [String: UInt64] = [:]
 

@@ -48,6 +48,7 @@ struct V8LiveTests {
         let memory = ProcessMemory(process: program.identifier)
         var whole = 0
         var unreadable = 0
+        var inVain: UInt64 = 0
         var chains: [String: Int] = [:]
         let rounds = 300
         for _ in 0..<rounds {
@@ -58,6 +59,7 @@ struct V8LiveTests {
                     (try? memory.read([MemoryRange(address: registers.sp, byteCount: bytes.count)], into: &bytes))
                 let stack = bytes.span.bytes.extracting(first: count ?? 0)
                 v8.reader.read(stackPointer: registers.sp, copiedStack: stack)
+                inVain += UInt64(v8.reader.frames.count { $0.function == V8StackFrame.unreadable })
                 // What looks like a frame and is none lies in nobody's chain of frame pointers.
                 var chain: Set<UInt64> = []
                 var fp = registers.fp
@@ -84,8 +86,8 @@ struct V8LiveTests {
         // Inlined functions are not told by the frame, so without flags only what remains of the chain is.
         #expect(whole >= rounds * 95 / 100)
         #expect(unreadable < rounds / 20)
-        // Known functions cost two calls a stack, three where one of them moves meanwhile.
-        #expect(v8.reader.counts.systemCalls < 4 * v8.reader.counts.stacks)
+        // Known functions cost two calls a stack, and what looks like a frame and can't be read one more in each of them.
+        #expect(v8.reader.counts.systemCalls <= 2 * v8.reader.counts.stacks + 2 * inVain)
     }
 
     /// Where the layout of V8's objects comes from must not matter: what is read is held against what the program says.

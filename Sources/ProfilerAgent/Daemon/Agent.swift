@@ -52,8 +52,8 @@ public final class Agent: Sendable {
         let identities = ObjectReader(options: identityOptions)
         let tables = ObjectReader(options: tableOptions)
         readers = [identities, tables]
-        let cache = Self.symbolCache(settings, logger)
         let cachePath = settings.symbols.cacheDirectory ?? settings.spool.directory + "/symbols"
+        let cache = Self.symbolCache(settings, path: cachePath, logger)
         let servers = DebugServers(
             settings.symbols, reader: tables, cache: cache == nil ? nil : cachePath, folder: settings.spool.directory)
         let resolver = ModuleResolver(identities: identities, tables: tables, cache: cache, servers: servers)
@@ -95,9 +95,10 @@ public final class Agent: Sendable {
     }
 
     /// nil where none is wanted, and where it can't be had: then every table is made anew, which is worth a warning alone.
-    private static func symbolCache(_ settings: AgentSettings, _ logger: Logger) -> SymbolTableCacheDirectory? {
+    private static func symbolCache(
+        _ settings: AgentSettings, path: String, _ logger: Logger
+    ) -> SymbolTableCacheDirectory? {
         guard settings.symbols.maximumCacheBytes > 0 else { return nil }
-        let path = settings.symbols.cacheDirectory ?? settings.spool.directory + "/symbols"
         do throws(DeliveryError) {
             return try SymbolTableCacheDirectory(path: path, maximumBytes: settings.symbols.maximumCacheBytes)
         } catch {

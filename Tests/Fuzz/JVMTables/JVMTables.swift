@@ -9,7 +9,7 @@ import LanguageRuntimes
     // A page is read as a whole or not at all.
     var bytes = Array(input.dropFirst())
     bytes += [UInt8](repeating: 0, count: (4096 - bytes.count % 4096) % 4096)
-    let memory = ForeignMemoryImage(start: 0x1_0000, bytes: bytes)
+    let memory = MemoryImage(start: 0x1_0000, bytes: bytes)
     guard var reader = try? JVMReader(memory, libraryStart: 0x1_0000, isX86: choice & 1 == 0) else { return 0 }
     for time: UInt64 in [10, 20] {
         guard (try? reader.refresh(at: time)) != nil else { continue }
