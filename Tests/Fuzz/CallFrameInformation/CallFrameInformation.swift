@@ -6,13 +6,19 @@ import Unwinding
 /// over a stack of made-up words.
 ///
 /// First byte: bit 0 architecture, bit 1 whether the rest is a whole section or only the instructions of a description,
-/// bits 2 to 5 the place of the program counter.
+/// bits 2 to 5 the place of the program counter; bits 6 and 7 take the rest as a DWARF expression instead: of the frame's
+/// address, of where a register lies, of its value.
 @_cdecl("LLVMFuzzerTestOneInput") public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     guard count > 1 else { return 0 }
     let input = unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
     let architecture: UserArchitecture = input[0] & 1 == 0 ? .x86_64 : .aarch64
     let rest = Array(input[1...])
-    let frames = input[0] & 2 == 0 ? rest : described(rest, architecture)
+    let frames =
+        switch (input[0] >> 6, input[0] & 2) {
+        case (0, 0): rest
+        case (0, _): described(rest, architecture)
+        case (let use, _): described(instruction(use, expression: rest), architecture)
+        }
     let source = ObjectBytes(file(frames, architecture))
     guard let object = try? ObjectFile(source), let blob = try? UnwindSections.encode(object, from: source) else {
         return 0
@@ -43,6 +49,13 @@ private final class Owner: Sendable {}
 
 private func little(_ value: UInt64, _ count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
+}
+
+/// DW_CFA_def_cfa_expression, or DW_CFA_expression or DW_CFA_val_expression of register 3.
+private func instruction(_ use: UInt8, expression: [UInt8]) -> [UInt8] {
+    let code: [UInt8] = use == 1 ? [0x0F] : use == 2 ? [0x10, 3] : [0x16, 3]
+    let count = min(expression.count, 0x3FFF)
+    return code + [UInt8(count & 0x7F) | 0x80, UInt8(count >> 7)] + expression.prefix(count)
 }
 
 /// A CIE as compilers write it and a description of .text with these instructions.
