@@ -41,6 +41,8 @@ public struct ForeignReader<Memory: ForeignMemory>: Sendable {
     public let memory: Memory
     /// Pages still allowed to be read; at 0 every read fails. Set it before each piece of work.
     public var pageBudget: Int
+    /// Whether something was not read because it was more than the budget allowed.
+    public private(set) var isCut = false
 
     private static var pageBytes: UInt64 { 4096 }
     /// Direct-mapped: page numbers, and the bytes of each.
@@ -56,9 +58,17 @@ public struct ForeignReader<Memory: ForeignMemory>: Sendable {
         bytes = [UInt8](repeating: 0, count: pages * Int(Self.pageBytes))
     }
 
-    /// Forgets the pages that were read before.
+    /// Forgets the pages that were read before, and that anything was cut.
     public mutating func forget() {
         for index in pages.indices { pages[index] = .max }
+        isCut = false
+    }
+
+    /// Whether the budget allows this many bytes; where not, they count as cut, and nothing is taken from it.
+    public mutating func affords(_ byteCount: Int) -> Bool {
+        if pageBudget > byteCount / 4096 { return true }
+        isCut = true
+        return false
     }
 
     /// Where the page of an address lies in `bytes`; nil where it can't be read.
@@ -66,7 +76,7 @@ public struct ForeignReader<Memory: ForeignMemory>: Sendable {
         let slot = Int(page & UInt64(pages.count - 1))
         let start = slot * Int(Self.pageBytes)
         if pages[slot] == page { return start }
-        guard pageBudget > 0 else { return nil }
+        guard affords(1) else { return nil }
         pageBudget -= 1
         pages[slot] = .max
         guard memory.read(page &* Self.pageBytes, into: &bytes, at: start, count: 4096) else { return nil }
@@ -103,7 +113,7 @@ public struct ForeignReader<Memory: ForeignMemory>: Sendable {
     public mutating func bytes(_ address: UInt64, count: Int) -> [UInt8]? {
         guard count >= 0, UInt64(count) <= UInt64.max - address else { return nil }
         if count > 4096 {
-            guard pageBudget >= count / 4096 else { return nil }
+            guard affords(count) else { return nil }
             pageBudget -= count / 4096
             var result = [UInt8](repeating: 0, count: count)
             return memory.read(address, into: &result, at: 0, count: count) ? result : nil

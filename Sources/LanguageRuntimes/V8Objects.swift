@@ -12,7 +12,7 @@ struct V8Script: Sendable {
 /// `ForeignReader.pageBudget` allow.
 extension V8Reader {
     private static var mostNameBytes: Int { 512 }
-    /// Scripts of larger ones have no lines.
+    /// Scripts of larger ones have no lines. Less than `PageAllowance.mostAtOnce`.
     private static var mostSourceBytes: Int { 4 << 20 }
     /// Of a source that lies in pieces or has wide characters.
     private static var mostScatteredCharacters: Int { 1 << 18 }
@@ -154,7 +154,7 @@ extension V8Reader {
         return result
     }
 
-    /// nil where it could not be read now, but may be another time.
+    /// nil where the allowance does not reach now, but may another time.
     mutating func script(_ object: UInt64) -> V8Script? {
         guard let name = reader.uint64(at(object, layout.scriptName)),
             let source = reader.uint64(at(object, layout.scriptSource))
@@ -163,8 +163,7 @@ extension V8Reader {
         var script = V8Script(name: name, source: source, file: "", lineEnds: nil)
         if isObject(name) { script.file = string(name, limit: 4096) ?? "" }
         script.lineEnds = knownLineEnds(object) ?? lineEnds(ofSource: source)
-        // Without pages to read there may be more to have.
-        guard script.lineEnds != nil || reader.pageBudget > 0 else { return nil }
+        guard script.lineEnds != nil || !reader.isCut else { return nil }
         lineCount += script.lineEnds?.count ?? 0
         if scripts.count >= Self.mostScripts || lineCount > Self.mostLinesKept {
             scripts = [:]
@@ -196,11 +195,12 @@ extension V8Reader {
             Int(length) <= Self.mostSourceBytes
         else { return nil }
         guard let text = bytes(of: source, type) else {
-            guard Int(length) <= Self.mostScatteredCharacters, let text = characters(source, limit: Int(length)) else {
-                return nil
-            }
+            guard Int(length) <= Self.mostScatteredCharacters, reader.affords(2 * Int(length)),
+                let text = characters(source, limit: Int(length))
+            else { return nil }
             return text.indices.filter { text[$0] == 10 }.map { UInt32($0) } + [UInt32(text.count)]
         }
+        guard reader.affords(Int(length)) else { return nil }
         var ends: [UInt32] = []
         var position = 0
         while position < Int(length) {

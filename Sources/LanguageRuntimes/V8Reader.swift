@@ -24,6 +24,7 @@ public struct V8Reader<Memory: ForeignMemory>: Sendable {
     public private(set) var generation: UInt32 = 0
 
     var reader: ForeignReader<Memory>
+    private var allowance = PageAllowance()
     let layout: V8Layout
     /// By address of their shared data.
     private var known: [UInt64: Known] = [:]
@@ -58,10 +59,9 @@ public struct V8Reader<Memory: ForeignMemory>: Sendable {
     /// `Known.number` of what has no script: builtins written as JavaScript functions. Their native names tell more.
     private static var notJavaScript: UInt32 { .max - 1 }
 
-    // Of one stack: frames looked at, functions read anew, pages of 4 KiB read for these, calls that gather.
+    // Of one stack: frames looked at, functions read anew, calls that gather.
     private static var mostFrames: Int { 1024 }
     private static var mostNew: Int { 64 }
-    private static var mostPages: Int { 1024 }
     private static var mostCalls: Int { 8 }
     private static var mostFunctions: Int { 16_384 }
     private static var mostKnown: Int { 65_536 }
@@ -142,7 +142,9 @@ public struct V8Reader<Memory: ForeignMemory>: Sendable {
     /// Fills `found`, a place for each of `addresses`.
     private mutating func readFunctions() {
         reader.forget()
-        reader.pageBudget = Self.mostPages
+        let budget = allowance.next()
+        reader.pageBudget = budget
+        defer { allowance.spend(budget - reader.pageBudget) }
         gather(addresses, offset: layout.functionShared, byteCount: 8)
         shared.removeAll(keepingCapacity: true)
         for index in addresses.indices {

@@ -1,5 +1,6 @@
 import Foundation
 import LinuxSystem
+import Synchronization
 import Testing
 
 @testable import LanguageRuntimes
@@ -124,5 +125,68 @@ struct V8LiveTests {
                 "spin:5", "many.inferred:2", "arrow:3", "get value:4", "make:4", "(anonymous names.js:6:11):6",
                 "(anonymous names.js:1:1):1",
             ])
+    }
+
+    @Test func `a process whose objects never come to rest does not make each sample dear`() throws {
+        let workshop = try Workshop()
+        let script = try workshop.write("chain.js", chain)
+        let program = try StartedProgram(node ?? "", ["--no-opt", script], folder: workshop.folder)
+        let end = Date().addingTimeInterval(20)
+        let found = { try? V8Process(process: program.identifier) }
+        while found() == nil, Date() < end { Thread.sleep(forTimeInterval: 0.05) }
+        let v8 = try #require(found())
+        let held = try #require(try HeldThread(program.identifier, of: program, in: workshop))
+        let memory = RestlessMemory(ProcessMemory(process: program.identifier))
+        var reader = V8Reader(memory, layout: v8.reader.layout)
+        var rounds = 100
+        var dear = 0
+        let isHeld = held.stopped { registers in
+            var bytes = [UInt8](repeating: 0, count: 16_384)
+            let count = memory.read(registers.sp, into: &bytes)
+            let stack = bytes.span.bytes.extracting(first: count)
+            for _ in 0..<rounds { reader.read(stackPointer: registers.sp, copiedStack: stack) }
+            dear = memory.pagesRead / rounds
+            guard dear > PageAllowance.perSample else { return }
+            // Enough rounds to come to the allowance's end.
+            rounds += 2 * PageAllowance.first / (dear - PageAllowance.perSample)
+            for _ in 100..<rounds { reader.read(stackPointer: registers.sp, copiedStack: stack) }
+        }
+        try #require(isHeld && dear > PageAllowance.perSample, "\(dear) pages a stack")
+        #expect(memory.pagesRead <= PageAllowance.first + rounds * PageAllowance.perSample)
+        #expect(dear * rounds > PageAllowance.first + rounds * PageAllowance.perSample)
+    }
+}
+
+/// The memory of a process whose functions have another name each time one looks.
+private final class RestlessMemory: ForeignMemory {
+    private let memory: ProcessMemory
+    private let count = Mutex((pages: 0, gathers: UInt8(0)))
+
+    init(_ memory: ProcessMemory) { self.memory = memory }
+
+    var pagesRead: Int { count.withLock { $0.pages } }
+
+    /// As many bytes as there are.
+    func read(_ address: UInt64, into bytes: inout [UInt8]) -> Int {
+        (try? memory.read([MemoryRange(address: address, byteCount: bytes.count)], into: &bytes)) ?? 0
+    }
+
+    func read(_ address: UInt64, into bytes: inout [UInt8], at offset: Int, count byteCount: Int) -> Bool {
+        count.withLock { $0.pages += (byteCount + 4095) / 4096 }
+        return memory.read(address, into: &bytes, at: offset, count: byteCount)
+    }
+
+    func gather(_ ranges: [MemoryRange], into bytes: inout [UInt8], at offset: Int) -> Int {
+        let result = memory.gather(ranges, into: &bytes, at: offset)
+        // What is longer than a pointer is a function's shared data; its second word is its name or what leads to it.
+        guard let size = ranges.first?.byteCount, size > 8, result > 0 else { return result }
+        let salt = count.withLock { count in
+            count.gathers &+= 1
+            return count.gathers
+        }
+        for start in stride(from: offset, to: offset + result - size + 1, by: size) {
+            for word in stride(from: start + 8, to: start + size, by: 8) { bytes[word + 1] ^= salt }
+        }
+        return result
     }
 }

@@ -59,7 +59,7 @@ public enum StatusSocket {
         let directory = try OwnedDescriptor.open(path, flags: O_RDONLY | O_DIRECTORY)
         let code = unsafe linux_unix_listen("/proc/self/fd/\(directory.rawValue)/\(name)")
         guard code >= 0 else { throw SystemCallError("bind", on: "\(path)/\(name)", code: -code) }
-        SystemThread.launch("status") {
+        try SystemThread.launch("status") {
             while true {
                 let accepted = linux_unix_accept(code, timeoutSeconds)
                 if accepted < 0 {

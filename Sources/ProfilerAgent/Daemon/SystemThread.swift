@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import LinuxSystem
 
 /// A plain thread of the system, for what must neither wait for a pool's thread nor hold one up.
 enum SystemThread {
@@ -14,8 +15,10 @@ enum SystemThread {
     }
 
     /// Starts a detached thread with all signals blocked: they belong to the main thread.
+    ///
+    /// Throws where the system has no thread left.
     /// - Parameter name: At most 15 bytes, as `ps` and this profiler show it.
-    static func launch(_ name: String, _ run: @escaping @Sendable () -> Void) {
+    static func launch(_ name: String, _ run: @escaping @Sendable () -> Void) throws(SystemCallError) {
         let body = unsafe Unmanaged.passRetained(Body(name, run))
         var thread = pthread_t()
         var attributes = pthread_attr_t()
@@ -36,7 +39,10 @@ enum SystemThread {
             }, unsafe body.toOpaque())
         unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
         unsafe pthread_attr_destroy(&attributes)
-        precondition(code == 0, "the system has no thread left (pthread_create: \(code))")
+        guard code == 0 else {
+            unsafe body.release()
+            throw SystemCallError("pthread_create", on: name, code: code)
+        }
     }
 
     /// Lets the calling thread, and those that it starts, run soon on a busy host (nice -10). Where the system forbids that

@@ -1,4 +1,5 @@
 internal import LanguageRuntimes
+internal import LinuxSystem
 internal import Synchronization
 
 /// A JVM is asked to write its perf map, by a thread that waits for the answer: seconds, where the JVM is busy.
@@ -12,13 +13,17 @@ final class JVMMapRequest: Sendable {
 
     static func start(_ process: Int32) -> JVMMapRequest {
         let request = JVMMapRequest()
-        SystemThread.launch("jvm-attach") {
-            do throws(JVMAttach.Failure) {
-                try JVMAttach(process).writePerfMap()
-                request.answer.withLock { $0 = .success(()) }
-            } catch {
-                request.answer.withLock { $0 = .failure(error) }
+        do throws(SystemCallError) {
+            try SystemThread.launch("jvm-attach") {
+                do throws(JVMAttach.Failure) {
+                    try JVMAttach(process).writePerfMap()
+                    request.answer.withLock { $0 = .success(()) }
+                } catch {
+                    request.answer.withLock { $0 = .failure(error) }
+                }
             }
+        } catch {
+            request.answer.withLock { $0 = .failure(.failed(error)) }
         }
         return request
     }

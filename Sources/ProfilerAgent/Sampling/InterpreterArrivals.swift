@@ -18,22 +18,25 @@ struct FoundInterpreter<Interpreter: SampledInterpreter>: Identifiable, Sendable
 /// Written by the threads of `SampleArrivals`, read by the sampling thread. Two threads of one process wait for each
 /// other, those of different processes only for some microseconds.
 final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader {
-    /// A known interpreter.
+    /// A known interpreter, which is read or passed over.
     final class Process: Sendable {
         let serial: UInt64
         /// Samples from then on should be read (CLOCK_MONOTONIC nanoseconds).
         let readableFrom: UInt64
         let place: Interpreter.Place
-        fileprivate let interpreter: Mutex<Interpreter>
+        /// nil where there were too many to read them all: samples say that they were not read.
+        fileprivate let interpreter: Mutex<Interpreter?>
+        fileprivate let isRead: Bool
         /// Laid here by who reads: the sampling thread must not wait for a read of another process's memory.
         private let sources = Mutex(Sources())
         private let names = Mutex(Names())
 
-        fileprivate init(_ found: FoundInterpreter<Interpreter>) {
+        fileprivate init(_ found: FoundInterpreter<Interpreter>, isRead: Bool) {
             serial = found.serial
             readableFrom = HostClock.monotonicNow &+ InterpreterArrivals.startingTime
             place = found.interpreter.place
-            interpreter = Mutex(found.interpreter)
+            interpreter = Mutex(isRead ? found.interpreter : nil)
+            self.isRead = isRead
         }
 
         /// Says which functions the numbers of now name.
@@ -112,8 +115,10 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
     private let box = AnswerBox<FoundInterpreter<Interpreter>>()
     private let architecture = UserArchitecture.current
 
-    /// Processes at a time; each keeps the names of some thousand functions.
-    private static var maximumProcesses: Int { 256 }
+    /// Processes read at a time; each keeps the names of some thousand functions.
+    static var maximumRead: Int { 256 }
+    /// Processes known at a time.
+    private static var maximumProcesses: Int { 65_536 }
     /// Samples that may have arrived and not been handed on.
     private static var maximumArrivals: Int { 4096 }
     private static var maximumThreads: Int { 65_536 }
@@ -135,10 +140,10 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
     /// Takes the interpreters that were found. `serial` gives the entry that now has a PID.
     func takeFound(serial: (Int32) -> UInt64?) {
         for found in box.takeAll() where serial(found.interpreter.process) == found.serial {
-            let process = Process(found)
             state.withLock { state in
                 guard state.processes.count < Self.maximumProcesses else { return }
-                state.processes[found.interpreter.process] = process
+                let isRead = state.processes.values.count { $0.isRead } < Self.maximumRead
+                state.processes[found.interpreter.process] = Process(found, isRead: isRead)
             }
         }
     }
@@ -171,7 +176,8 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
         let stack = sample.user.stack
         let (thread, time) = (sample.tid, sample.time)
         process.interpreter.withLock { interpreter in
-            let isReadable = interpreter.read(thread: number, registers: registers, copiedStack: stack)
+            let isReadable = interpreter?.read(thread: number, registers: registers, copiedStack: stack) ?? false
+            guard let interpreter else { return }
             if isReadable { process.publish(interpreter) }
             state.withLock { state in
                 let first = state.frames.count
@@ -214,7 +220,7 @@ final class InterpreterArrivals<Interpreter: SampledInterpreter>: ArrivalReader 
             guard state.arrivals.count < Self.maximumArrivals else { return (nil, nil) }
             return (state.processes[process], state.threadNumbers[thread])
         }
-        guard let known else { return nil }
+        guard let known, known.isRead else { return nil }
         guard Interpreter.needsThreadNumbers else { return (known, thread) }
         if let number { return (known, number) }
         let read = PythonProcess.threadNumber(thread, of: process) ?? thread

@@ -87,14 +87,15 @@ final class SampleArrivals {
         isLooking = false
     }
 
-    /// Where there are no descriptors left for it, interpreters are not read, and their samples say so.
+    /// Where there are no descriptors or threads left for it, interpreters are not read, and their samples say so.
     private func begin(_ sampler: borrowing Sampler) {
         generation = sampler.eventGeneration
         nextAttempt = nil
         for watch in (try? sampler.watches()) ?? [] {
-            guard let watcher = try? Watcher(watch) else { continue }
+            guard let watcher = try? Watcher(watch),
+                (try? SystemThread.launch("arrivals-\(watch.cpu)", { [readers] in watcher.run(readers) })) != nil
+            else { continue }
             watchers.append(watcher)
-            SystemThread.launch("arrivals-\(watch.cpu)") { [readers] in watcher.run(readers) }
         }
         isLooking = true
         if watchers.count < sampler.openCPUs.count { nextAttempt = HostClock.monotonicNow &+ Self.pause }

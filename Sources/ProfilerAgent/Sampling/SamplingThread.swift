@@ -63,9 +63,13 @@ final class SamplingThread: Sendable {
 
     /// Opens the events and begins to sample; returns once both are done and /proc has been read.
     func start() async throws(PerfEventError) {
-        let error: PerfEventError? = await withCheckedContinuation { continuation in
+        let error = await withCheckedContinuation { (continuation: CheckedContinuation<PerfEventError?, Never>) in
             state.withLock { $0.onStart = continuation }
-            SystemThread.launch("sampler") { self.run() }
+            do throws(SystemCallError) { try SystemThread.launch("sampler") { self.run() } } catch {
+                state.withLock { $0.onStart = nil }
+                continuation.resume(
+                    returning: .system(call: error.call, subject: error.subject, code: error.code))
+            }
         }
         if let error { throw error }
     }

@@ -100,6 +100,11 @@ actor WindowFinisher {
         // Reading a module may take seconds; a process that is asked about may be gone by then.
         let (modules, modulesIn) = AsyncStream<SamplerQuestion>.makeStream(bufferingPolicy: .bufferingNewest(1024))
         let (runtimes, runtimesIn) = AsyncStream<SamplerQuestion>.makeStream(bufferingPolicy: .bufferingNewest(256))
+        let (interpreters, interpretersIn) = AsyncStream<SamplerQuestion>.makeStream(
+            bufferingPolicy: .bufferingNewest(4096))
+        async let readsInterpreters: Void = {
+            for await question in interpreters { await answer(question, thread) }
+        }()
         async let readsModules: Void = {
             for await question in modules { await answer(question, thread) }
         }()
@@ -108,13 +113,16 @@ actor WindowFinisher {
         }()
         for await question in questions {
             switch question {
-            case .process, .interpreter: await answer(question, thread)
+            case .process: await answer(question, thread)
+            case .interpreter: interpretersIn.yield(question)
             case .file, .unwindSections: modulesIn.yield(question)
             case .runtime: runtimesIn.yield(question)
             }
         }
+        interpretersIn.finish()
         modulesIn.finish()
         runtimesIn.finish()
+        await readsInterpreters
         await readsModules
         await readsRuntimes
         await readsKernel
