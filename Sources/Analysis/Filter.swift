@@ -16,9 +16,9 @@ extension NamePatterns {
 /// Where part of a slice's samples go by process or thread, its cut and broken stacks are counted by their markers. Whole
 /// ones are known where each stack that is not whole had a marker, else they, and the broken ones, are nil.
 public func filter(_ samples: SampleSet, by selection: Selection) -> SampleSet {
-    let services = NamePatterns(selection.services)
+    let series = SeriesPatterns(selection)
     let hosts = NamePatterns(selection.hosts)
-    let keyPasses = samples.keys.map { $0.type.name == selection.type && services.matches($0.service) }
+    let keyPasses = samples.keys.map { $0.type.name == selection.type && series.matches($0) }
     let hostPasses = samples.hosts.map { hosts.matches($0.name) }
     var filtered = samples
     filtered.slices = samples.slices.filter { keyPasses[Int($0.key)] && hostPasses[Int($0.host)] }

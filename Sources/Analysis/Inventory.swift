@@ -39,6 +39,16 @@ public enum Inventory {
         }
     }
 
+    /// The processes, or else the threads, that samples are of, sorted by name.
+    public static func names(of kind: Frame.Kind, in samples: SampleSet) -> [String] {
+        let elements = StackElements(samples.stacks)
+        let names = kind == .process ? elements.process : elements.thread
+        var seen: Set<UInt32> = []
+        for slice in samples.slices { for node in slice.stacks.nodes { seen.insert(names[Int(node)]) } }
+        seen.remove(Frame.none)
+        return seen.map { samples.stacks.strings[Int($0)] }.sorted()
+    }
+
     private struct Tally {
         var samples: UInt64 = 0
         var nanoseconds: UInt64?

@@ -10,7 +10,7 @@ public struct SampleQuery: Sendable {
         case totals
     }
 
-    /// Services, hosts and type are held against it; processes and threads are `Analysis.filter`'s.
+    /// Series, hosts and type are held against it; processes and threads are `Analysis.filter`'s.
     public var selection: Selection
     /// Windows that lie wholly within it are meant.
     public var range: TimeRange

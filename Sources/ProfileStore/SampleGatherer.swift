@@ -14,10 +14,12 @@ struct SampleGatherer {
     private let query: SampleQuery
     private let budget: QueryBudget
     private let services: NamePatterns
+    private let series: SeriesPatterns
     private let hosts: NamePatterns
     private(set) var answer = SampleAnswer()
     private var hostNumbers: [Host: UInt32] = [:]
-    private var keyNumbers: [SeriesKey: UInt32] = [:]
+    /// nil for series that the selection leaves out.
+    private var keyNumbers: [SeriesKey: UInt32?] = [:]
 
     private static let blocksPerRead = 32
 
@@ -25,6 +27,7 @@ struct SampleGatherer {
         self.query = query
         self.budget = budget
         services = NamePatterns(query.selection.services)
+        series = SeriesPatterns(query.selection)
         hosts = NamePatterns(query.selection.hosts)
     }
 
@@ -198,18 +201,24 @@ struct SampleGatherer {
         _ stacks: StackCounts, of host: Host, _ key: SeriesKey, window: TimeRange, samplesPerSecond: Double,
         quality: StackQuality, _ source: inout SliceSource
     ) throws(ProfileStoreError) {
-        guard hosts.matches(host.name), key.type.name == query.selection.type || query.selection.type == "*" else {
-            return
-        }
+        guard hosts.matches(host.name), let keyNumber = number(of: key) else { return }
         try budget.spend(rows: stacks.nodes.count)
         let hostNumber = hostNumbers[host] ?? UInt32(answer.samples.hosts.count)
         if hostNumbers.updateValue(hostNumber, forKey: host) == nil { answer.samples.hosts.append(host) }
-        let keyNumber = keyNumbers[key] ?? UInt32(answer.samples.keys.count)
-        if keyNumbers.updateValue(keyNumber, forKey: key) == nil { answer.samples.keys.append(key) }
         answer.samples.slices.append(
             SampleSlice(
                 host: hostNumber, key: keyNumber, window: window, samplesPerSecond: samplesPerSecond,
                 stacks: stacks.translated { source.translate($0, into: &answer.samples.stacks) }, quality: quality))
+    }
+
+    /// The key's number in the answer; nil where the selection leaves it out.
+    private mutating func number(of key: SeriesKey) -> UInt32? {
+        if let known = keyNumbers[key] { return known }
+        let isOfType = key.type.name == query.selection.type || query.selection.type == "*"
+        let number = isOfType && series.matches(key) ? UInt32(answer.samples.keys.count) : nil
+        keyNumbers[key] = .some(number)
+        if number != nil { answer.samples.keys.append(key) }
+        return number
     }
 }
 

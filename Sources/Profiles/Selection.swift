@@ -15,10 +15,42 @@ public struct NamePattern: Hashable, Sendable {
     }
 }
 
+/// What the value of one label must be like.
+public struct LabelPattern: Hashable, Sendable {
+    public var name: String
+    public var value: NamePattern
+
+    public init(name: String, value: NamePattern) {
+        self.name = name
+        self.value = value
+    }
+
+    /// As users type it: `K=V`, negated `K!=V` or `!K=V`; V may hold `*`. nil where it is neither.
+    public init?(_ text: String) {
+        guard let sign = text.firstIndex(of: "=") else { return nil }
+        var name = text[..<sign]
+        let (isBefore, isBehind) = (name.hasPrefix("!"), name.hasSuffix("!"))
+        guard !(isBefore && isBehind) else { return nil }
+        if isBefore { name.removeFirst() }
+        if isBehind { name.removeLast() }
+        guard !name.isEmpty else { return nil }
+        self.name = String(name)
+        value = NamePattern(glob: String(text[text.index(after: sign)...]), isNegated: isBefore || isBehind)
+    }
+
+    /// As users type it.
+    public var text: String { name + (value.isNegated ? "!=" : "=") + value.glob }
+}
+
 /// Which samples a question is about. Patterns of one field: any of the positive ones must match (where there are
 /// some) and none of the negated ones. Fields are joined by and.
 public struct Selection: Hashable, Sendable {
     public var services: [NamePattern]
+    /// An unknown version is matched by the empty pattern alone, not by `*`.
+    public var versions: [NamePattern]
+    /// Those of one name are one field. A label that is not there is matched by the empty pattern alone: `K=*` is what
+    /// has it, `K!=V` also what doesn't.
+    public var labels: [LabelPattern]
     public var hosts: [NamePattern]
     public var processes: [NamePattern]
     /// Their digits are folded before they are compared, as thread names are.
@@ -26,10 +58,13 @@ public struct Selection: Hashable, Sendable {
     public var type: String
 
     public init(
-        services: [NamePattern] = [], hosts: [NamePattern] = [], processes: [NamePattern] = [],
-        threads: [NamePattern] = [], type: String = ProfileType.cpu.name
+        services: [NamePattern] = [], versions: [NamePattern] = [], labels: [LabelPattern] = [],
+        hosts: [NamePattern] = [], processes: [NamePattern] = [], threads: [NamePattern] = [],
+        type: String = ProfileType.cpu.name
     ) {
         self.services = services
+        self.versions = versions
+        self.labels = labels
         self.hosts = hosts
         self.processes = processes
         self.threads = threads

@@ -4,9 +4,13 @@ internal import ArgumentParser
 enum Program {
     static func main() async {
         let arguments = Array(CommandLine.arguments.dropFirst())
-        // Before parsing: ArgumentParser would take `top --version 2.1` for the program's own --version.
         if let refusal = laterWord(in: arguments) {
             PerfQuery.exit(withError: ValidationError(refusal))
+        }
+        // Not by ArgumentParser, which would offer its own --version to the verbs, where it is a service's.
+        if arguments == ["--version"] {
+            Terminal.standardOutput.writeLine(programVersion)
+            return
         }
         await PerfQuery.main(joiningTimes(arguments))
     }
@@ -23,9 +27,8 @@ struct PerfQuery: AsyncParsableCommand {
 
             EXIT CODES: 0 done; 1 could not be done; 2 no data matches; 64 bad usage.
             The aggregator's URL is --server, else the environment variable PERF_SERVER, else \
-            http://127.0.0.1:7172.
+            http://127.0.0.1:7172. 'perf-query --version' prints this program's version.
             """,
-        version: programVersion,
         subcommands: [
             FlameGraphVerb.self, TopVerb.self, ServicesVerb.self, HostsVerb.self, LabelsVerb.self, TypesVerb.self,
             AgentsVerb.self,
@@ -37,7 +40,7 @@ let programVersion = "0.1.0"
 private let laterVerbs = [
     "diff", "compare-hosts", "regressions", "timeline", "profile", "export", "import",
 ]
-private let laterSelections = ["--frame", "--label"]
+private let laterSelections = ["--frame"]
 private let laterFlags = ["--callers-of", "--callees-of", "--token-file", "--ca"]
 
 /// `--from -2h` as `--from=-2h`: ArgumentParser would find the flag -h in a value that stands alone.
@@ -62,14 +65,15 @@ private func laterWord(in arguments: [String]) -> String? {
     guard let verb = arguments.first else { return nil }
     if laterVerbs.contains(verb) { return "'\(verb)' comes later; there are: \(verbs)" }
     guard !verb.hasPrefix("-") else { return nil }
-    for (index, argument) in arguments.enumerated().dropFirst() {
+    for argument in arguments.dropFirst() {
         if argument == "--" { return nil }
         let flag = String(argument.prefix { $0 != "=" })
-        let isVersionOfService =
-            flag == "--version" && (argument.contains("=") || index + 1 < arguments.count)
         if laterFlags.contains(flag) { return "\(flag) comes later; 'perf-query \(verb) --help' lists what there is" }
-        if isVersionOfService || laterSelections.contains(flag) {
-            return "\(flag) comes later; samples can be selected by --service, --host, --process, --thread and --type"
+        if laterSelections.contains(flag) {
+            return """
+                \(flag) comes later; samples can be selected by --service, --version, --label, --host, --process, \
+                --thread and --type
+                """
         }
     }
     return nil

@@ -69,6 +69,15 @@ struct SelectionOptions: ParsableArguments {
             valueName: "name"))
     var service: [String] = []
 
+    @Option(help: ArgumentHelp("Only this version of the service, likewise.", valueName: "version"))
+    var version: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Only with this value of a label, as in zone=a*, or without it, as in zone!=a; see 'perf-query labels'.",
+            valueName: "name=value"))
+    var label: [String] = []
+
     @Option(help: ArgumentHelp("Only this host, likewise.", valueName: "name"))
     var host: [String] = []
 
@@ -85,14 +94,20 @@ struct SelectionOptions: ParsableArguments {
 
     func validate() throws {
         for (flag, values) in [
-            ("--service", service), ("--host", host), ("--process", process), ("--thread", thread), ("--type", type),
+            ("--service", service), ("--version", version), ("--host", host), ("--process", process),
+            ("--thread", thread), ("--type", type),
         ] where values.contains(where: { $0.isEmpty || $0 == "!" }) {
             throw ValidationError("\(flag) needs a name or a pattern, not an empty one")
+        }
+        for text in label where LabelPattern(text) == nil {
+            throw ValidationError("--label: '\(text)' is neither NAME=VALUE nor NAME!=VALUE")
         }
     }
 
     func add(to request: inout QueryRequest) {
         for value in service { request.add("service", value) }
+        for value in version { request.add("version", value) }
+        for value in label { request.add("label", value) }
         for value in host { request.add("host", value) }
         for value in process { request.add("process", value) }
         for value in thread { request.add("thread", value) }

@@ -61,3 +61,31 @@ func `a selection keeps the samples that it names`(selection: Selection, samples
             StackQuality(whole: 5, cut: 0, broken: 3), StackQuality(whole: nil, cut: 0, broken: nil),
         ])
 }
+
+private func labelled() -> SampleSet {
+    var builder = SampleBuilder()
+    builder.add(version: "1.9", labels: [Label(name: "zone", value: "a1")], ["p/p;main": 1])
+    builder.add(version: "1.10", labels: [Label(name: "zone", value: "a2")], ["p/p;main": 2])
+    builder.add(
+        version: "2.0", labels: [Label(name: "rack", value: "7"), Label(name: "zone", value: "b")], ["p/p;main": 4])
+    builder.add(service: "db", labels: [Label(name: "rack", value: "7")], ["p/p;main": 8])
+    return builder.samples
+}
+
+@Test(
+    arguments: [
+        (["zone=a1"], [], 1), (["zone=a*"], [], 3), (["zone=a1", "zone=b"], [], 5), (["zone=a*", "rack=7"], [], 0),
+        (["zone=b", "rack=7"], [], 4), (["zone=*"], [], 7), (["zone!=*"], [], 8), (["zone="], [], 8),
+        (["zone!="], [], 7), (["zone!=b"], [], 11), (["!zone=b"], [], 11), (["zone=a*", "zone!=a2"], [], 1),
+        (["zone=", "zone=b"], [], 12), (["none=x"], [], 0), (["none!=x"], [], 15),
+        ([], ["1.*"], 3), ([], ["!1.*"], 12), ([], ["*"], 7), ([], ["!*"], 8), ([], ["1.9", "2.0"], 5), ([], [""], 8),
+        (["zone=a*"], ["!1.9"], 2),
+    ] as [([String], [String], UInt64)])
+func `labels and versions select by value, by absence, and by negation`(
+    labels: [String], versions: [String], samples: UInt64
+) {
+    let selection = Selection(
+        versions: versions.map { NamePattern($0) }, labels: labels.compactMap { LabelPattern($0) })
+    #expect(selection.labels.count == labels.count)
+    #expect(filter(labelled(), by: selection).sampleCount == samples)
+}

@@ -118,7 +118,7 @@ struct PipelineTests {
         #expect(outcome.errors.contains("127.0.0.1:1"))
     }
 
-    @Test(arguments: ["--frame", "--label"])
+    @Test(arguments: ["--frame"])
     func `what comes later is refused with that word`(flag: String) throws {
         let outcome = try Program.run("perf-query", ["top", flag, "x"])
         #expect(outcome.status == 64)

@@ -25,6 +25,7 @@ private let topAnswer = "{\(opening),\"rows\":[\(row(#""burn<int>(char\u001b[31m
     let run = try await ProgramRun.perfQuery([
         "top", "--server", server.url, "--service", "web*", "--service", "!web-test", "--from", "-2h", "--to", "now",
         "--by", "function", "--limit", "5", "--sort", "total", "--thread", "worker-1",
+        "--version", "2.1", "--label", "zone!=a",
     ])
     #expect(run.status == 0, "\(run.errors)")
     #expect(
@@ -39,9 +40,10 @@ private let topAnswer = "{\(opening),\"rows\":[\(row(#""burn<int>(char\u001b[31m
     let uri = try #require(server.uris.first)
     let items = try #require(URLComponents(string: "http://x" + uri)?.queryItems).map { "\($0.name)=\($0.value ?? "")" }
     #expect(
-        items.count == 8
+        items.count == 10
             && Set(items).isSuperset(of: [
                 "service=web*", "service=!web-test", "by=function", "limit=5", "sort=total", "thread=worker-1",
+                "version=2.1", "label=zone!=a",
             ]), "\(items)")
     let times = items.filter { $0.hasPrefix("from=") || $0.hasPrefix("to=") }
         .compactMap { RFC3339.timestamp(String($0.drop { $0 != "=" }.dropFirst())) }

@@ -126,6 +126,11 @@ private let hourLater = morning + 3_600_000_000_000
             #expect(totals.sampleCount == 2 * 24 * 20)
             #expect(Set(totals.keys.map(\.service)) == ["web"])
             #expect(Set(totals.hosts.map(\.name)) == ["host-1", "host-3"])
+            query.selection.labels = [LabelPattern("zone=a"), LabelPattern("rack!=7")].compactMap { $0 }
+            query.selection.versions = [NamePattern("1")]
+            #expect(try await store.samples(query).samples.sampleCount == stacks.sampleCount)
+            query.selection.labels = [LabelPattern("zone!=a")].compactMap { $0 }
+            #expect(try await store.samples(query).samples.slices.isEmpty)
         }
     }
 

@@ -307,6 +307,8 @@ import Yams
             ("/api/v1/types", 200), ("/api/v1/top?service=wbe", 404), ("/api/v1/top?host=%21host-*", 404),
             ("/api/v1/top?process=nothing", 404), ("/api/v1/top?servce=web", 400), ("/api/v1/top?limit=0", 400),
             ("/api/v1/top?from=yesterday", 400), ("/api/v1/top?by=colour", 400), ("/api/v1/top?label=a", 400),
+            ("/api/v1/top?label=zone=a&version=1&label=rack!=7", 200), ("/api/v1/hosts?version=2", 404),
+            ("/api/v1/services?label=zone!=*", 404), ("/api/v1/flamegraph?label=%21zone=b*", 200),
             ("/api/v1/top?type=memory", 400), ("/api/v1/services?by=host", 400), ("/api/v1/agents?x=1", 400),
             ("/api/v1/top?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", 400),
             ("/api/v1/services?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z", 404),
@@ -326,6 +328,16 @@ import Yams
         #expect(missing.status == 404)
         let wrong = try await server.get("/api/v1/top?service=wbe")
         #expect(String(decoding: wrong.body, as: UTF8.self).contains(#""nearby":["web","db"]"#))
+        for (query, message, nearby) in [
+            ("label=zoen=a", "no samples with a label 'zoen'", #"["zone"]"#),
+            ("label=zone=b&label=zone=c", "no samples with label zone=b, zone=c", #"["zone=a"]"#),
+            ("service=web&version=2", "no samples of version 2", #"["1"]"#),
+            ("host=host-3&version=1", "no samples on host host-3", #"["host-1","host-2"]"#),
+            ("thread=main", "no samples of thread main", #"["worker-#"]"#),
+        ] {
+            let body = String(decoding: try await server.get("/api/v1/top?\(query)").body, as: UTF8.self)
+            #expect(body.contains(message) && body.contains(#""nearby":\#(nearby)"#), "\(query): \(body)")
+        }
         try await server.stop()
     }
 }

@@ -40,3 +40,18 @@ import Testing
         #expect(Set(DropReason.allCases.map(\.index)).count == DropReason.allCases.count)
     }
 }
+
+@Test(
+    arguments: [
+        ("zone=a", "zone", "a", false), ("zone!=a", "zone", "a", true), ("!zone=a", "zone", "a", true),
+        ("zone=", "zone", "", false), ("a=b=c", "a", "b=c", false), ("a=!b", "a", "!b", false),
+        ("a=b*", "a", "b*", false),
+    ] as [(String, String, String, Bool)])
+func `a label's pattern is a name and what its value is like`(
+    text: String, name: String, glob: String, isNegated: Bool
+) {
+    #expect(LabelPattern(text) == LabelPattern(name: name, value: NamePattern(glob: glob, isNegated: isNegated)))
+}
+
+@Test(arguments: ["", "zone", "=a", "!=a", "!!=a", "!zone!=a"])
+func `what is no label's pattern`(text: String) { #expect(LabelPattern(text) == nil) }

@@ -35,7 +35,7 @@ struct QueryService: Sendable {
             question.selection, question.asked, detail: needsStacks ? .stacks : .totals)
         let selection = question.selection
         stored.samples = filter(stored.samples, by: selection)
-        guard !stored.samples.slices.isEmpty else { throw try await noData(question) }
+        guard !stored.samples.slices.isEmpty else { throw try await noData(selection, question.asked) }
 
         var modules: [ModuleIdentity] = []
         if question.endpoint == .top || question.endpoint == .flamegraph {
@@ -141,7 +141,7 @@ struct QueryService: Sendable {
             + (dropped > 0 ? ", \(dropped) samples dropped" : "")
     }
 
-    private func samples(
+    func samples(
         _ selection: Selection, _ range: TimeRange, detail: SampleQuery.Detail
     ) async throws(APIError) -> SampleAnswer {
         do {
@@ -150,66 +150,5 @@ struct QueryService: Sendable {
         } catch {
             throw APIError(error)
         }
-    }
-
-    /// Says what there is in place of what was asked for: the first field of the selection that nothing matches, and
-    /// the names that exist in it.
-    private func noData(_ question: Question) async throws(APIError) -> APIError {
-        let asked = question.selection
-        let all = try await samples(Selection(type: asked.type), question.asked, detail: .totals).samples
-        let (start, end) = TimeText.pair(question.asked.start, question.asked.end)
-        let range = "between \(start) and \(end)"
-        guard !all.slices.isEmpty else {
-            let seen = ((try? await store.agents()) ?? []).map(\.lastSeen).max()
-            guard let seen else { return APIError(.noData, "nothing is stored yet: no agent has delivered a batch") }
-            return APIError(
-                .noData, "nothing is stored \(range); the last batch came at \(TimeText.toSecond(seen))")
-        }
-        let byService = filter(all, by: Selection(services: asked.services, type: asked.type))
-        if byService.slices.isEmpty {
-            return APIError(
-                .noData, "no samples of service \(words(asked.services)) \(range)",
-                nearby: nearest(asked.services, Inventory.services(all).map(\.name)))
-        }
-        let byHost = filter(
-            byService, by: Selection(services: asked.services, hosts: asked.hosts, type: asked.type))
-        if byHost.slices.isEmpty {
-            return APIError(
-                .noData, "no samples on host \(words(asked.hosts)) \(range)",
-                nearby: nearest(asked.hosts, Inventory.hosts(byService).map(\.name)))
-        }
-        var wide = asked
-        (wide.processes, wide.threads) = ([], [])
-        let stacks = try await samples(wide, question.asked, detail: .stacks).samples
-        let byProcess = filter(
-            stacks,
-            by: Selection(
-                services: asked.services, hosts: asked.hosts, processes: asked.processes, type: asked.type))
-        let isProcess = byProcess.slices.isEmpty
-        let names = elements(isProcess ? .process : .thread, of: isProcess ? stacks : byProcess)
-        let patterns = isProcess ? asked.processes : asked.threads
-        return APIError(
-            .noData, "no samples of \(isProcess ? "process" : "thread") \(words(patterns)) \(range)",
-            nearby: nearest(patterns, names))
-    }
-
-    private func elements(_ kind: Frame.Kind, of samples: SampleSet) -> [String] {
-        var names: Set<String> = []
-        for frame in samples.stacks.frames where frame.kind == kind && frame.name != Frame.none {
-            names.insert(samples.stacks.strings[Int(frame.name)])
-        }
-        return names.sorted()
-    }
-
-    private func words(_ patterns: [NamePattern]) -> String {
-        list(patterns.map { ($0.isNegated ? "!" : "") + $0.glob })
-    }
-
-    /// At most 20 names; the one that looks most like the first pattern first.
-    private func nearest(_ patterns: [NamePattern], _ names: [String]) -> [String] {
-        guard let glob = patterns.first?.glob, let best = nearestName(to: glob, among: names) else {
-            return Array(names.prefix(20))
-        }
-        return Array(([best] + names.filter { $0 != best }).prefix(20))
     }
 }

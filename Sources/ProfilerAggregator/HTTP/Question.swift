@@ -32,11 +32,11 @@ struct Question: Equatable {
     private static let maximumPatterns = 100
     private static let maximumPatternBytes = 1024
     /// Of the selection; refused by their names until they are there.
-    private static let later = ["label", "frame", "version"]
+    private static let later = ["frame"]
 
     /// Names of the parameters that an endpoint takes.
     static func parameters(of endpoint: Endpoint) -> [String] {
-        let common = ["service", "host", "process", "thread", "type", "from", "to"]
+        let common = ["service", "version", "label", "host", "process", "thread", "type", "from", "to"]
         return switch endpoint {
         case .top: common + ["by", "sort", "limit", "names"]
         case .flamegraph: common + ["format", "threads", "lines", "value", "plain", "names"]
@@ -71,6 +71,17 @@ struct Question: Equatable {
                 throw APIError(.badRequest, "\(name): more than \(Self.maximumPatterns) patterns")
             }
             return values.map { NamePattern($0) }
+        }
+        func labels() throws(APIError) -> [LabelPattern] {
+            var labels: [LabelPattern] = []
+            for pattern in try patterns("label") {
+                let text = (pattern.isNegated ? "!" : "") + pattern.glob
+                guard let label = LabelPattern(text) else {
+                    throw APIError(.badRequest, "label: '\(text)' is neither NAME=VALUE nor NAME!=VALUE")
+                }
+                labels.append(label)
+            }
+            return labels
         }
         func single(_ name: String) throws(APIError) -> String? {
             let values = given[name] ?? []
@@ -112,8 +123,8 @@ struct Question: Equatable {
         }
         asked = TimeRange(start: from, end: to)
         selection = Selection(
-            services: try patterns("service"), hosts: try patterns("host"), processes: try patterns("process"),
-            threads: try patterns("thread"))
+            services: try patterns("service"), versions: try patterns("version"), labels: try labels(),
+            hosts: try patterns("host"), processes: try patterns("process"), threads: try patterns("thread"))
         if let type = try single("type") {
             guard ProfileType.available.contains(where: { $0.name == type }) else {
                 throw APIError(

@@ -1,0 +1,81 @@
+import Analysis
+import Formats
+import ProfileStore
+import Profiles
+import Settings
+
+/// What to say where nothing matches: the first field of the selection that leaves nothing, and what exists in it.
+extension QueryService {
+    func noData(_ asked: Selection, _ time: TimeRange) async throws(APIError) -> APIError {
+        let all = try await samples(Selection(type: asked.type), time, detail: .totals).samples
+        let (start, end) = TimeText.pair(time.start, time.end)
+        let range = "between \(start) and \(end)"
+        guard !all.slices.isEmpty else {
+            let seen = ((try? await store.agents()) ?? []).map(\.lastSeen).max()
+            guard let seen else { return APIError(.noData, "nothing is stored yet: no agent has delivered a batch") }
+            return APIError(
+                .noData, "nothing is stored \(range); the last batch came at \(TimeText.toSecond(seen))")
+        }
+        // Field after field is added to the selection, until one leaves nothing of what the fields before it kept.
+        var wide = Selection(type: asked.type)
+        var kept = all
+        func isLast(_ add: (inout Selection) -> Void) -> Bool {
+            add(&wide)
+            let next = filter(kept, by: wide)
+            if !next.slices.isEmpty { kept = next }
+            return next.slices.isEmpty
+        }
+        if isLast({ $0.services = asked.services }) {
+            return APIError(
+                .noData, "no samples of service \(words(asked.services)) \(range)",
+                nearby: nearest(asked.services.first?.glob, Inventory.services(kept).map(\.name)))
+        }
+        if isLast({ $0.versions = asked.versions }) {
+            let versions = Set(kept.slices.map { kept.keys[Int($0.key)].version }).sorted().filter { !$0.isEmpty }
+            return APIError(
+                .noData, "no samples of version \(words(asked.versions)) \(range)",
+                nearby: nearest(asked.versions.first?.glob, versions))
+        }
+        for name in Set(asked.labels.map(\.name)).sorted() {
+            let patterns = asked.labels.filter { $0.name == name }
+            let before = kept
+            guard isLast({ $0.labels += patterns }) else { continue }
+            return noLabel(name, patterns, before, range)
+        }
+        if isLast({ $0.hosts = asked.hosts }) {
+            return APIError(
+                .noData, "no samples on host \(words(asked.hosts)) \(range)",
+                nearby: nearest(asked.hosts.first?.glob, Inventory.hosts(kept).map(\.name)))
+        }
+        kept = filter(try await samples(wide, time, detail: .stacks).samples, by: wide)
+        let isProcess = isLast { $0.processes = asked.processes }
+        let patterns = isProcess ? asked.processes : asked.threads
+        return APIError(
+            .noData, "no samples of \(isProcess ? "process" : "thread") \(words(patterns)) \(range)",
+            nearby: nearest(patterns.first?.glob, Inventory.names(of: isProcess ? .process : .thread, in: kept)))
+    }
+
+    /// The label's values where there are some, else the names of labels.
+    private func noLabel(_ name: String, _ patterns: [LabelPattern], _ kept: SampleSet, _ range: String) -> APIError {
+        let known = Inventory.labels(kept)
+        let values = known.filter { $0.name == name }.map(\.detail)
+        guard !values.isEmpty else {
+            let names = Set(known.map(\.name)).sorted()
+            return APIError(
+                .noData, "no samples with a label '\(name)' \(range)", nearby: nearest(name, names))
+        }
+        return APIError(
+            .noData, "no samples with label \(list(patterns.map(\.text))) \(range)",
+            nearby: nearest(patterns.first?.value.glob, values).map { "\(name)=\($0)" })
+    }
+
+    private func words(_ patterns: [NamePattern]) -> String {
+        list(patterns.map { ($0.isNegated ? "!" : "") + $0.glob })
+    }
+
+    /// At most 20 names; the one that looks most like what was asked for first.
+    private func nearest(_ asked: String?, _ names: [String]) -> [String] {
+        guard let asked, let best = nearestName(to: asked, among: names) else { return Array(names.prefix(20)) }
+        return Array(([best] + names.filter { $0 != best }).prefix(20))
+    }
+}
