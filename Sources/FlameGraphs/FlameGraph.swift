@@ -77,7 +77,7 @@ public struct FlameGraph: Sendable {
     }
 
     /// By frame: its place among all frames in the order of names' bytes, then of kinds and modules.
-    private static func alphabeticalRanks(_ tree: CallTree) -> [Int] {
+    static func alphabeticalRanks(_ tree: CallTree) -> [Int] {
         let frames = tree.frames
         let bytes = frames.map { Array($0.name.utf8) }
         let sorted = frames.indices.sorted { left, right in
