@@ -4,9 +4,10 @@
 set -eu
 
 # What the programs link: zstd frames; demanglers of C++, Rust and D; SQLite; Expat for PROJECT_CONFIG.xml;
-# libyaml for the settings; libdw (elfutils) for DWARF; xz and zlib for compressed parts of object files.
+# libyaml for the settings; libdw (elfutils) for DWARF; xz and zlib for compressed parts of object files; RE2 for
+# regular expressions.
 build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev libyaml-dev libmd-dev libdw-dev liblzma-dev
-    zlib1g-dev"
+    zlib1g-dev libre2-dev"
 # What tests compare with or look through: another profiler, a debugger, an XML parser, a browser, compilers and tools of
 # object files, systemd's checker of units, groff for man pages; and programs that are profiled as they are shipped.
 # The compilers of Rust, Go and D are 180 MB to fetch and 1 GB on the disk; g++ and swiftc are there already.

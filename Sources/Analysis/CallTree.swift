@@ -69,7 +69,8 @@ extension NamedProfile {
         }
         let count = merged.count
         var own = [(value: UInt64, samples: UInt64)](repeating: (0, 0), count: count)
-        for index in mergedNode.indices {
+        // What a filter leaves out lies on the root, and is no part of the tree.
+        for index in mergedNode.indices.dropFirst(isShown.isEmpty ? 0 : 1) {
             own[Int(mergedNode[index])].value &+= selfValue[index]
             own[Int(mergedNode[index])].samples &+= selfSamples[index]
         }

@@ -15,6 +15,8 @@ extension NamePatterns {
 ///
 /// Where part of a slice's samples go by process or thread, its cut and broken stacks are counted by their markers. Whole
 /// ones are known where each stack that is not whole had a marker, else they, and the broken ones, are nil.
+///
+/// Frames of the selection have names only with a symbolizer: they are `filter(_:byFrames:symbolizer:)`'s.
 public func filter(_ samples: SampleSet, by selection: Selection) -> SampleSet {
     let series = SeriesPatterns(selection)
     let hosts = NamePatterns(selection.hosts)
@@ -41,33 +43,40 @@ public func filter(_ samples: SampleSet, by selection: Selection) -> SampleSet {
         passes(elements.process[node], processPasses, processes)
             && passes(elements.thread[node], threadPasses, threads)
     }
-    filtered.slices = filtered.slices.compactMap { slice in
-        var slice = slice
-        let stacks = slice.stacks
-        var kept = StackCounts()
-        var before = EndCounts()
-        var after = EndCounts()
-        for (index, node) in stacks.nodes.enumerated() {
-            let count = stacks.counts[index]
-            before.add(elements.end[Int(node)], count)
-            guard nodePasses[Int(node)] else { continue }
-            kept.nodes.append(node)
-            kept.counts.append(count)
-            kept.weights.append(stacks.weights[index])
-            after.add(elements.end[Int(node)], count)
-        }
-        if kept.nodes.isEmpty { return nil }
-        if kept.nodes.count < stacks.nodes.count {
-            let cut = slice.quality.cut == nil ? nil : after.cut
-            // Markers that account for all of the slice account for its part.
-            slice.quality =
-                slice.quality == before.quality
-                ? after.quality : StackQuality(whole: nil, cut: cut, broken: nil)
-        }
-        slice.stacks = kept
-        return slice
-    }
+    filtered.keep(elements.end) { nodePasses[$0] }
     return filtered
+}
+
+extension SampleSet {
+    /// Keeps the samples of nodes that pass, and tells what is known of their quality.
+    mutating func keep(_ ends: [StackElements.End], where passes: (Int) -> Bool) {
+        slices = slices.compactMap { slice in
+            var slice = slice
+            let stacks = slice.stacks
+            var kept = StackCounts()
+            var before = EndCounts()
+            var after = EndCounts()
+            for (index, node) in stacks.nodes.enumerated() {
+                let count = stacks.counts[index]
+                before.add(ends[Int(node)], count)
+                guard passes(Int(node)) else { continue }
+                kept.nodes.append(node)
+                kept.counts.append(count)
+                kept.weights.append(stacks.weights[index])
+                after.add(ends[Int(node)], count)
+            }
+            if kept.nodes.isEmpty { return nil }
+            if kept.nodes.count < stacks.nodes.count {
+                let cut = slice.quality.cut == nil ? nil : after.cut
+                // Markers that account for all of the slice account for its part.
+                slice.quality =
+                    slice.quality == before.quality
+                    ? after.quality : StackQuality(whole: nil, cut: cut, broken: nil)
+            }
+            slice.stacks = kept
+            return slice
+        }
+    }
 }
 
 /// Samples by how their stacks end.

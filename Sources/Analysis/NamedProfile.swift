@@ -24,11 +24,24 @@ public struct NamedProfile: Sendable {
     let trie: NamedTrie
     /// The trie's node for each node of the samples' table; 0 where the samples don't use it.
     let namedNode: [UInt32]
+    /// By node of the samples' table, whether the filter of frames shows its stack; empty where all are shown.
+    let isShown: [Bool]
+    /// What the filter of frames left of the samples; all of them where there is none.
+    public let shown: Shown
     /// By node of the trie.
     let selfValue: [UInt64]
     let selfSamples: [UInt64]
     /// Kish's effective number of samples: (Σw)² / Σw².
     let effectiveSamples: Double
+
+    /// What a filter of frames left.
+    public struct Shown: Hashable, Sendable {
+        public var samples: UInt64
+        /// In the type's unit.
+        public var value: UInt64
+        /// The filters that match no frame at all: `focus`, `ignore`, `hide`, `show-from`.
+        public var unmatched: [String] = []
+    }
 
     /// Costs one pass over the samples' nodes and one over the entries of their slices.
     ///
@@ -37,8 +50,10 @@ public struct NamedProfile: Sendable {
     ///     counts as part of the one that holds its code, so that debug information cuts no stack. What is cut away leaves
     ///     a `[truncated]` frame at the root end.
     ///   - range: what was really covered; the samples' own range where it is nil.
+    ///   - filter: what of the stacks is shown. The whole that shares are of stays the same.
     public init(
-        _ samples: SampleSet, symbolizer: some Symbolizer, depth: Int = 1024, range: TimeRange? = nil
+        _ samples: SampleSet, symbolizer: some Symbolizer, depth: Int = 1024, range: TimeRange? = nil,
+        filter: FrameFilter = FrameFilter()
     ) {
         hosts = samples.hosts
         keys = samples.keys
@@ -47,18 +62,20 @@ public struct NamedProfile: Sendable {
         self.range = range ?? samples.range ?? TimeRange(start: epoch, end: epoch)
         type = samples.slices.first.map { samples.keys[Int($0.key)].type } ?? .cpu
 
-        var naming = NodeNaming(samples, symbolizer: symbolizer)
+        var naming = NodeNaming(samples, symbolizer: symbolizer, filter: filter)
         let markersBefore = naming.marker
         let newlyCut = naming.cut(to: max(1, depth))
         frames = naming.frames
         trie = naming.trie
         namedNode = naming.namedNode
+        isShown = naming.isShown
 
         var selfValue = [UInt64](repeating: 0, count: naming.trie.count)
         var selfSamples = selfValue
         var squares = 0.0
         var sampleCount: UInt64 = 0
         var totalValue: UInt64 = 0
+        var shown = Shown(samples: 0, value: 0, unmatched: filter.names(without: naming.matchedFilters))
         var seen = MarkedSamples()
         var incomplete = IncompleteStacks.Counter()
         let depths = naming.depths()
@@ -74,6 +91,11 @@ public struct NamedProfile: Sendable {
                 selfSamples[node] &+= count
                 sampleCount &+= count
                 totalValue &+= weight
+                let isShown = naming.isShown.isEmpty || naming.isShown[original]
+                if isShown {
+                    shown.samples &+= count
+                    shown.value &+= weight
+                }
                 if count > 0 { squares += Double(weight) * Double(weight) / Double(count) }
                 let wasCut = markersBefore[original] == .truncated
                 let wasBroken = !wasCut && markersBefore[original] != .none
@@ -82,7 +104,7 @@ public struct NamedProfile: Sendable {
                 if wasBroken { seen.broken &+= count }
                 if isNewlyCut { seen.newlyCut &+= count }
                 if isNewlyCut && wasBroken { seen.newlyCutBroken &+= count }
-                if wasCut || isNewlyCut {
+                if (wasCut || isNewlyCut) && isShown {
                     incomplete.addCut(depth: depths[node], samples: count)
                 } else if case .broken(let frame) = markersBefore[original] {
                     incomplete.addBroken(frame, samples: count)
@@ -90,6 +112,7 @@ public struct NamedProfile: Sendable {
             }
             quality = quality.map { $0 + slice.quality } ?? slice.quality
         }
+        self.shown = shown
         self.selfValue = selfValue
         self.selfSamples = selfSamples
         self.sampleCount = sampleCount
@@ -108,6 +131,17 @@ public struct NamedProfile: Sendable {
     /// Hosts that some of the samples are of.
     public var hostsWithSamples: [Host] {
         Set(slices.map(\.host)).sorted().map { hosts[Int($0)] }
+    }
+
+    /// Whether a filter of frames was given.
+    public var isFiltered: Bool { !isShown.isEmpty }
+
+    /// What of a slice's weight is shown.
+    func shownWeight(_ stacks: StackCounts) -> UInt64 {
+        if isShown.isEmpty { return stacks.totalWeight }
+        return stacks.nodes.indices.reduce(UInt64(0)) {
+            isShown[Int(stacks.nodes[$1])] ? $0 &+ stacks.weights[$1] : $0
+        }
     }
 
     /// `value` as cores: CPU seconds per second of the range; nil where it is no CPU time or the range is empty.

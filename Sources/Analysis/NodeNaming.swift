@@ -14,10 +14,16 @@ struct NodeNaming {
     /// By node of the samples' table.
     private(set) var marker: [Marker]
     private var naming = FrameNaming()
+    /// By node of the samples' table, whether a filter of frames shows its stack; empty where there is no filter. A stack
+    /// that is not shown has no named node.
+    private(set) var isShown: [Bool] = []
+    /// The filters that match some frame.
+    private(set) var matchedFilters: FilterMarks = []
 
     var frames: [NamedFrame] { naming.frames }
 
-    init(_ samples: SampleSet, symbolizer: some Symbolizer) {
+    init(_ samples: SampleSet, symbolizer: some Symbolizer, filter: FrameFilter) {
+        var filters = filter.isEmpty ? nil : LocationFilter(filter)
         let nodes = samples.stacks.nodes
         let table = samples.stacks
         let tableFrames = table.frames
@@ -31,31 +37,54 @@ struct NodeNaming {
         trie = NamedTrie(reserving: usedCount)
         namedNode = Array(repeating: 0, count: nodes.count)
         marker = Array(repeating: .none, count: nodes.count)
-        // Named frames of each frame of the table, end to end; (0, 0) where it was not asked for yet.
+        // Named frames of each frame of the table, end to end.
         var pieces: [UInt32] = []
         var place = [(start: UInt32, end: UInt32)](repeating: (0, 0), count: tableFrames.count)
+        // A marker counts, whether it is shown or not.
+        var markerFrame: [Int: UInt32] = [:]
+        var isPlaced = [Bool](repeating: false, count: tableFrames.count)
+        // What the filters match in each frame, and in each node and those above it.
+        var frameMarks = [FilterMarks](repeating: [], count: filters == nil ? 0 : tableFrames.count)
+        var nodeMarks = [FilterMarks](repeating: [], count: filters == nil ? 0 : nodes.count)
         for index in nodes.indices.dropFirst() where isUsed[index] {
             let node = nodes[index]
             let frame = Int(node.frame)
-            if place[frame].end == 0 {
+            let isLocation = tableFrames[frame].kind != .process && tableFrames[frame].kind != .thread
+            if !isPlaced[frame] {
+                isPlaced[frame] = true
                 let start = UInt32(pieces.count)
-                for named in naming.named(tableFrames[frame], of: table, symbolizer: symbolizer) {
-                    pieces.append(naming.intern(named))
+                var named = naming.named(tableFrames[frame], of: table, symbolizer: symbolizer)
+                    .map { naming.intern($0) }
+                if tableFrames[frame].kind == .marker { markerFrame[frame] = named.last }
+                if isLocation, filters != nil {
+                    (named, frameMarks[frame]) =
+                        filters?.location(named, of: tableFrames[frame], in: table, frames: naming.frames) ?? (
+                            named, []
+                        )
                 }
+                pieces += named
                 place[frame] = (start, UInt32(pieces.count))
             }
             var named = namedNode[Int(node.parent)]
-            for piece in place[frame].start..<place[frame].end {
+            var isPart = true
+            if let filters {
+                nodeMarks[index] = nodeMarks[Int(node.parent)].union(frameMarks[frame])
+                isPart = !isLocation || filters.isBegun(nodeMarks[index])
+            }
+            for piece in place[frame].start..<(isPart ? place[frame].end : place[frame].start) {
                 named = trie.intern(parent: named, frame: pieces[Int(piece)])
             }
             namedNode[index] = named
             marker[index] = marker[Int(node.parent)]
-            if tableFrames[frame].kind == .marker {
-                let named = trie.frame[Int(named)]
-                let name = frames[Int(named)].name
-                if name == Frame.truncatedMarker { marker[index] = .truncated }
-                if name.hasPrefix(Frame.brokenMarkerPrefix) { marker[index] = .broken(named) }
+            if tableFrames[frame].kind == .marker, let name = markerFrame[frame] {
+                if frames[Int(name)].name == Frame.truncatedMarker { marker[index] = .truncated }
+                if frames[Int(name)].name.hasPrefix(Frame.brokenMarkerPrefix) { marker[index] = .broken(name) }
             }
+        }
+        if let filters {
+            isShown = nodeMarks.map { filters.shows($0) }
+            matchedFilters = filters.matched
+            for index in namedNode.indices where !isShown[index] { namedNode[index] = 0 }
         }
     }
 

@@ -205,10 +205,10 @@ struct RankedGroups {
             }
             if !hasCallers { own = total }
         case .hosts(let groups):
-            for slice in profile.slices { own[Int(groups[Int(slice.host)])] &+= slice.stacks.totalWeight }
+            for slice in profile.slices { own[Int(groups[Int(slice.host)])] &+= profile.shownWeight(slice.stacks) }
             total = own
         case .keys(let groups):
-            for slice in profile.slices { own[Int(groups[Int(slice.key)])] &+= slice.stacks.totalWeight }
+            for slice in profile.slices { own[Int(groups[Int(slice.key)])] &+= profile.shownWeight(slice.stacks) }
             total = own
         }
     }

@@ -21,12 +21,14 @@ struct UnitAccumulator {
     /// By row, for the unit added up last.
     private(set) var own: [UInt64]
     private(set) var total: [UInt64]
+    private let profile: NamedProfile
     private let slices: [SampleSlice]
     private let membership: Membership
     private var bySignature: [UInt64] = []
     private var touched: [UInt32] = []
 
     init(_ profile: NamedProfile, membership: Membership, rows: Int) {
+        self.profile = profile
         slices = profile.slices
         self.membership = membership
         own = Array(repeating: 0, count: rows)
@@ -45,9 +47,9 @@ struct UnitAccumulator {
         var whole: UInt64 = 0
         switch membership {
         case .hosts(let rows):
-            for index in indices { whole &+= add(slices[index].stacks, to: rows[Int(slices[index].host)]) }
+            for index in indices { whole &+= add(index, to: rows[Int(slices[index].host)]) }
         case .keys(let rows):
-            for index in indices { whole &+= add(slices[index].stacks, to: rows[Int(slices[index].key)]) }
+            for index in indices { whole &+= add(index, to: rows[Int(slices[index].key)]) }
         case .stacks(let places, let signatures, let hasCallers):
             for index in indices { whole &+= add(slices[index].stacks, by: places) }
             for signature in touched {
@@ -81,12 +83,12 @@ struct UnitAccumulator {
         return whole
     }
 
-    private mutating func add(_ stacks: StackCounts, to row: UInt32) -> UInt64 {
-        let weight = stacks.totalWeight
+    private mutating func add(_ slice: Int, to row: UInt32) -> UInt64 {
         if row != UInt32.max {
+            let weight = profile.shownWeight(slices[slice].stacks)
             own[Int(row)] &+= weight
             total[Int(row)] &+= weight
         }
-        return weight
+        return slices[slice].stacks.totalWeight
     }
 }

@@ -129,6 +129,14 @@ public struct AnswerHeader: Hashable, Sendable, Decodable {
     /// How many hosts or blocks of time the intervals stand on; 0 where these were too few and samples stand alone.
     public var intervalUnits: Int?
     public var coverage: Coverage
+    /// What filters of frames left of it; nil where there were none.
+    public var shown: Shown?
+
+    public struct Shown: Hashable, Sendable, Decodable {
+        public var samples: UInt64
+        /// In the type's unit.
+        public var value: UInt64
+    }
 
     public init(
         range: TimeRange?, asked: TimeRange, type: ProfileType, samples: UInt64, value: UInt64,
@@ -151,6 +159,7 @@ public struct AnswerHeader: Hashable, Sendable, Decodable {
         self.init(
             range: profile.range, asked: asked, type: profile.type, samples: profile.sampleCount,
             value: profile.totalValue, basis: basis ?? profile.intervalBasis, coverage: coverage)
+        if profile.isFiltered { shown = Shown(samples: profile.shown.samples, value: profile.shown.value) }
     }
 
     /// Writes the keys into an object that has been begun.
@@ -170,6 +179,12 @@ public struct AnswerHeader: Hashable, Sendable, Decodable {
         writer.member("intervalUnits", intervalUnits)
         writer.key("coverage")
         coverage.write(to: &writer)
+        guard let shown else { return }
+        writer.key("shown")
+        writer.beginObject()
+        writer.member("samples", shown.samples)
+        writer.member("value", shown.value)
+        writer.endObject()
     }
 }
 

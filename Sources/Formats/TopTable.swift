@@ -66,6 +66,9 @@ public enum SummaryLine {
         parts.append("\(coverage.hosts) \(coverage.hosts == 1 ? "host" : "hosts")\(silent)")
         parts.append(losses(coverage.dropped))
         if let stacks = stacks(coverage, of: header.samples) { parts.append(stacks) }
+        if let shown = header.shown, header.value > 0 {
+            parts.append("\(Percent.text(Double(shown.value) / Double(header.value))) of it shown")
+        }
         if withIntervals { parts.append(intervals(header)) }
         return EscapedText.escape(parts.joined(separator: " · "))
     }

@@ -55,12 +55,14 @@ public struct Selection: Hashable, Sendable {
     public var processes: [NamePattern]
     /// Their digits are folded before they are compared, as thread names are.
     public var threads: [NamePattern]
+    /// Regular expressions: of each some frame's name has to match, or, where it is negated, none.
+    public var frames: [NamePattern]
     public var type: String
 
     public init(
         services: [NamePattern] = [], versions: [NamePattern] = [], labels: [LabelPattern] = [],
         hosts: [NamePattern] = [], processes: [NamePattern] = [], threads: [NamePattern] = [],
-        type: String = ProfileType.cpu.name
+        frames: [NamePattern] = [], type: String = ProfileType.cpu.name
     ) {
         self.services = services
         self.versions = versions
@@ -68,6 +70,7 @@ public struct Selection: Hashable, Sendable {
         self.hosts = hosts
         self.processes = processes
         self.threads = threads
+        self.frames = frames
         self.type = type
     }
 }

@@ -50,6 +50,7 @@ struct FlameGraphVerb: AsyncParsableCommand {
     @Flag(help: "Names without the endings _[k] and others.")
     var plain = false
 
+    @OptionGroup var filters: FilterOptions
     @OptionGroup var names: NameOptions
 
     func validate() throws {
@@ -94,6 +95,7 @@ struct FlameGraphVerb: AsyncParsableCommand {
             if lines { request.add("lines", "true") }
             if let value { request.add("value", value.rawValue) }
             if plain { request.add("plain", "true") }
+            filters.add(to: &request)
             names.add(to: &request)
             let answer = try await server.client().reply(to: request)
             let bytes = answer.body

@@ -40,7 +40,6 @@ let programVersion = "0.1.0"
 private let laterVerbs = [
     "diff", "compare-hosts", "regressions", "timeline", "profile", "export", "import",
 ]
-private let laterSelections = ["--frame"]
 private let laterFlags = ["--callers-of", "--callees-of", "--token-file", "--ca"]
 
 /// `--from -2h` as `--from=-2h`: ArgumentParser would find the flag -h in a value that stands alone.
@@ -69,12 +68,6 @@ private func laterWord(in arguments: [String]) -> String? {
         if argument == "--" { return nil }
         let flag = String(argument.prefix { $0 != "=" })
         if laterFlags.contains(flag) { return "\(flag) comes later; 'perf-query \(verb) --help' lists what there is" }
-        if laterSelections.contains(flag) {
-            return """
-                \(flag) comes later; samples can be selected by --service, --version, --label, --host, --process, \
-                --thread and --type
-                """
-        }
     }
     return nil
 }

@@ -89,13 +89,19 @@ struct SelectionOptions: ParsableArguments {
             "Only this thread, likewise; digits count as one (worker-17 is worker-#).", valueName: "name"))
     var thread: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Only stacks with a function whose name this regular expression matches; '!' before it: without one.",
+            valueName: "regex"))
+    var frame: [String] = []
+
     @Option(help: ArgumentHelp("What was measured (cpu unless given); see 'perf-query types'.", valueName: "type"))
     var type: [String] = []
 
     func validate() throws {
         for (flag, values) in [
             ("--service", service), ("--version", version), ("--host", host), ("--process", process),
-            ("--thread", thread), ("--type", type),
+            ("--thread", thread), ("--frame", frame), ("--type", type),
         ] where values.contains(where: { $0.isEmpty || $0 == "!" }) {
             throw ValidationError("\(flag) needs a name or a pattern, not an empty one")
         }
@@ -111,7 +117,34 @@ struct SelectionOptions: ParsableArguments {
         for value in host { request.add("host", value) }
         for value in process { request.add("process", value) }
         for value in thread { request.add("thread", value) }
+        for value in frame { request.add("frame", value) }
         for value in type { request.add("type", value) }
+    }
+}
+
+/// pprof's filters of frames.
+struct FilterOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "As pprof's: only stacks in which this matches a function, a file or a module. Shares stay those of all.",
+            valueName: "regex"))
+    var focus: String?
+
+    @Option(help: ArgumentHelp("As pprof's: only stacks in which this matches nothing.", valueName: "regex"))
+    var ignore: String?
+
+    @Option(help: ArgumentHelp("As pprof's: leaves functions away that this matches.", valueName: "regex"))
+    var hide: String?
+
+    @Option(
+        help: ArgumentHelp("As pprof's: leaves away what calls the outermost match.", valueName: "regex"))
+    var showFrom: String?
+
+    func add(to request: inout QueryRequest) {
+        if let focus { request.add("focus", focus) }
+        if let ignore { request.add("ignore", ignore) }
+        if let hide { request.add("hide", hide) }
+        if let showFrom { request.add("show_from", showFrom) }
     }
 }
 

@@ -45,6 +45,7 @@ struct TopVerb: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Rows at most.", valueName: "n"))
     var limit = 20
 
+    @OptionGroup var filters: FilterOptions
     @OptionGroup var names: NameOptions
     @OptionGroup var table: TableOptions
 
@@ -67,6 +68,7 @@ struct TopVerb: AsyncParsableCommand {
             request.add("by", by)
             request.add("sort", sort.rawValue)
             request.add("limit", String(limit))
+            filters.add(to: &request)
             names.add(to: &request)
             try await table.show(TopAnswer.self, request, server: server.client()) { answer, inColour in
                 Shown(

@@ -118,9 +118,9 @@ struct PipelineTests {
         #expect(outcome.errors.contains("127.0.0.1:1"))
     }
 
-    @Test(arguments: ["--frame"])
-    func `what comes later is refused with that word`(flag: String) throws {
-        let outcome = try Program.run("perf-query", ["top", flag, "x"])
+    @Test(arguments: [("top", "--ca")])
+    func `what comes later is refused with that word`(verb: String, flag: String) throws {
+        let outcome = try Program.run("perf-query", [verb, flag, "x"])
         #expect(outcome.status == 64)
         #expect(outcome.errors.contains("later"), "\(outcome.errors)")
     }

@@ -307,6 +307,10 @@ import Yams
             ("/api/v1/types", 200), ("/api/v1/top?service=wbe", 404), ("/api/v1/top?host=%21host-*", 404),
             ("/api/v1/top?process=nothing", 404), ("/api/v1/top?servce=web", 400), ("/api/v1/top?limit=0", 400),
             ("/api/v1/top?from=yesterday", 400), ("/api/v1/top?by=colour", 400), ("/api/v1/top?label=a", 400),
+            ("/api/v1/top?frame=vfs.*&focus=read&ignore=x&hide=y&show_from=vfs", 200),
+            ("/api/v1/top?frame=%28", 400), ("/api/v1/flamegraph?format=json&hide=%29", 400),
+            ("/api/v1/top?frame=none", 404), ("/api/v1/services?frame=%21vfs", 200),
+            ("/api/v1/flamegraph?format=json&focus=vfs", 200), ("/api/v1/flamegraph?ignore=.", 404),
             ("/api/v1/top?label=zone=a&version=1&label=rack!=7", 200), ("/api/v1/hosts?version=2", 404),
             ("/api/v1/services?label=zone!=*", 404), ("/api/v1/flamegraph?label=%21zone=b*", 200),
             ("/api/v1/top?type=memory", 400), ("/api/v1/services?by=host", 400), ("/api/v1/agents?x=1", 400),
@@ -334,6 +338,9 @@ import Yams
             ("service=web&version=2", "no samples of version 2", #"["1"]"#),
             ("host=host-3&version=1", "no samples on host host-3", #"["host-1","host-2"]"#),
             ("thread=main", "no samples of thread main", #"["worker-#"]"#),
+            ("frame=none&service=db", "no stack of 240 samples holds the frames asked for", #"["vfs_read"]"#),
+            ("focus=none&service=db", "--focus 'none' leaves nothing of 240 samples", #"["vfs_read"]"#),
+            ("hide=a%28b", "hide: 'a(b' is no regular expression: at character 2: this ( is never closed", "[]"),
         ] {
             let body = String(decoding: try await server.get("/api/v1/top?\(query)").body, as: UTF8.self)
             #expect(body.contains(message) && body.contains(#""nearby":\#(nearby)"#), "\(query): \(body)")

@@ -2,6 +2,7 @@ import Formats
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Patterns
 import ProfileStore
 
 /// An answer that is an error: `{"error":{"code","message","nearby":[…]}}`.
@@ -40,6 +41,10 @@ struct APIError: Error, Equatable {
         case .tooLarge: self.init(.badRequest, error.description)
         default: self.init(.internalError, error.description)
         }
+    }
+
+    init(_ error: PatternError, parameter: String) {
+        self.init(.badRequest, "\(parameter): '\(error.pattern)' is no regular expression: \(error)")
     }
 
     var json: [UInt8] {

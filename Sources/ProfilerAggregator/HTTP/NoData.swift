@@ -1,5 +1,6 @@
 import Analysis
 import Formats
+import Patterns
 import ProfileStore
 import Profiles
 import Settings
@@ -53,6 +54,29 @@ extension QueryService {
         return APIError(
             .noData, "no samples of \(isProcess ? "process" : "thread") \(words(patterns)) \(range)",
             nearby: nearest(patterns.first?.glob, Inventory.names(of: isProcess ? .process : .thread, in: kept)))
+    }
+
+    static func noFrame(_ question: Question, _ profile: NamedProfile) -> APIError {
+        APIError(
+            .noData, "no stack of \(profile.sampleCount) samples holds the frames asked for (--frame)",
+            nearby: heaviest(profile))
+    }
+
+    static func nothingShown(_ question: Question, _ profile: NamedProfile) -> APIError {
+        let filter = question.filter
+        let given = [
+            ("focus", filter.focus), ("ignore", filter.ignore), ("hide", filter.hide), ("show-from", filter.showFrom),
+        ].compactMap { name, expression in expression.map { "--\(name) '\($0.pattern)'" } }
+        let leave = given.count == 1 ? "leaves" : "leave"
+        return APIError(
+            .noData,
+            "\(given.joined(separator: " with ")) \(leave) nothing of \(profile.sampleCount) samples",
+            nearby: heaviest(profile))
+    }
+
+    /// Some functions that there are.
+    private static func heaviest(_ profile: NamedProfile) -> [String] {
+        profile.ranking(by: .function, sort: .total, limit: 10).rows.map(\.name)
     }
 
     /// The label's values where there are some, else the names of labels.

@@ -30,7 +30,7 @@ struct QueryService: Sendable {
         let needsStacks =
             question.endpoint == .top && [.function, .line, .module, .process, .thread].contains(question.dimension)
             || question.endpoint == .flamegraph || !question.selection.processes.isEmpty
-            || !question.selection.threads.isEmpty
+            || !question.selection.threads.isEmpty || !question.selection.frames.isEmpty
         var stored = try await samples(
             question.selection, question.asked, detail: needsStacks ? .stacks : .totals)
         let selection = question.selection
@@ -38,15 +38,16 @@ struct QueryService: Sendable {
         guard !stored.samples.slices.isEmpty else { throw try await noData(selection, question.asked) }
 
         var modules: [ModuleIdentity] = []
-        if question.endpoint == .top || question.endpoint == .flamegraph {
+        if question.endpoint == .top || question.endpoint == .flamegraph || !question.frames.isEmpty {
             modules = stored.samples.stacks.modules.map(\.identity)
         }
         let tables: [ModuleIdentity: SymbolTable]
         do { tables = try await store.symbolTables(for: modules) } catch { throw APIError(error) }
         let answer = stored
-        return await withCheckedContinuation { continuation in
+        let result = await withCheckedContinuation { continuation in
             computing.async { continuation.resume(returning: Self.compute(question, answer, tables)) }
         }
+        return try result.get()
     }
 
     func agents() async throws(APIError) -> Answer {
@@ -66,22 +67,34 @@ struct QueryService: Sendable {
     }
 
     private static func compute(
-        _ question: Question, _ stored: SampleAnswer, _ tables: [ModuleIdentity: SymbolTable]
-    ) -> Answer {
+        _ question: Question, _ all: SampleAnswer, _ tables: [ModuleIdentity: SymbolTable]
+    ) -> Result<Answer, APIError> {
+        let symbolizer = ModuleSymbolizer(tables: tables, names: question.names)
+        var stored = all
+        stored.samples = filter(all.samples, byFrames: question.frames, symbolizer: symbolizer)
+        if stored.samples.slices.isEmpty {
+            return .failure(noFrame(question, NamedProfile(all.samples, symbolizer: symbolizer)))
+        }
         let profile = NamedProfile(
-            stored.samples, symbolizer: ModuleSymbolizer(tables: tables, names: question.names),
-            range: stored.coveredRange)
+            stored.samples, symbolizer: symbolizer, range: stored.coveredRange, filter: question.filter)
+        if profile.shown.samples == 0, !question.filter.isEmpty {
+            return .failure(nothingShown(question, NamedProfile(stored.samples, symbolizer: symbolizer)))
+        }
+        return .success(compute(question, stored, profile))
+    }
+
+    private static func compute(_ question: Question, _ stored: SampleAnswer, _ profile: NamedProfile) -> Answer {
         var coverage = Coverage(of: profile, hostsSilent: stored.silentHosts.count, dropped: stored.dropped)
         if stored.unreadableSamples > 0 { coverage.dropped["unreadable"] = stored.unreadableSamples }
         func header() -> AnswerHeader { AnswerHeader(of: profile, asked: question.asked, coverage: coverage) }
-        func json(_ answer: some JSONAnswer) -> Answer {
-            Answer(contentType: "application/json", bytes: answer.json() + [0x0A])
+        func json(_ answer: some JSONAnswer, note: String? = nil) -> Answer {
+            Answer(contentType: "application/json", bytes: answer.json() + [0x0A], note: note)
         }
         switch question.endpoint {
         case .top:
             let ranking = profile.ranking(by: question.dimension, sort: question.order, limit: question.limit)
             var answer = json(TopAnswer(of: profile, ranking: ranking, asked: question.asked, coverage: coverage))
-            answer.note = note(ranking, of: question)
+            answer.note = note(of: [note(ranking, of: question), filterNote(profile)])
             return answer
         case .services:
             return json(
@@ -100,12 +113,14 @@ struct QueryService: Sendable {
             switch question.format {
             case .json:
                 let tree = profile.callTree(withThreads: question.withThreads)
-                return json(FlameGraphAnswer(header: header(), tree: tree))
+                return json(FlameGraphAnswer(header: header(), tree: tree), note: filterNote(profile))
             case .folded:
                 let folded = Folded(
                     of: profile, withThreads: question.withThreads, withLines: question.withLines,
                     measure: question.measure, isPlain: question.isPlain)
-                return Answer(contentType: "text/plain; charset=utf-8", bytes: folded.bytes, note: folded.note)
+                return Answer(
+                    contentType: "text/plain; charset=utf-8", bytes: folded.bytes,
+                    note: note(of: [folded.note, filterNote(profile)]))
             case .svg:
                 let measure = question.measure ?? profile.naturalMeasure
                 let graph = FlameGraph(
@@ -114,9 +129,20 @@ struct QueryService: Sendable {
                 let services = question.selection.services.map { ($0.isNegated ? "!" : "") + $0.glob }
                 let svg = graph.svg(
                     title: services.isEmpty ? "All services" : list(services), subtitle: subtitle(profile, coverage))
-                return Answer(contentType: "image/svg+xml", bytes: svg)
+                return Answer(contentType: "image/svg+xml", bytes: svg, note: filterNote(profile))
             }
         }
+    }
+
+    /// Several sentences as one; nil where there is none.
+    private static func note(of parts: [String?]) -> String? {
+        let said = parts.compactMap { $0 }
+        return said.isEmpty ? nil : said.joined(separator: "; ")
+    }
+
+    /// Says which filters match nothing.
+    private static func filterNote(_ profile: NamedProfile) -> String? {
+        profile.shown.unmatched.isEmpty ? nil : "no frame matches \(list(profile.shown.unmatched.map { "--" + $0 }))"
     }
 
     /// Says that rows were cut, or why there are no lines; nil where neither is so.
@@ -138,6 +164,8 @@ struct QueryService: Sendable {
         return "\(profile.type.name), \(profile.sampleCount) samples of \(hosts), "
             + "\(start) to \(end)"
             + (SummaryLine.stacks(coverage, of: profile.sampleCount).map { ", \($0)" } ?? "")
+            + (profile.shown.samples < profile.sampleCount
+                ? ", \(profile.shown.samples) samples of them shown" : "")
             + (dropped > 0 ? ", \(dropped) samples dropped" : "")
     }
 

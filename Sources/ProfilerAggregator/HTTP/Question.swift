@@ -1,5 +1,6 @@
 import Analysis
 import Formats
+import Patterns
 import Profiles
 import Settings
 import SymbolTables
@@ -16,6 +17,9 @@ struct Question: Equatable {
 
     var endpoint: Endpoint
     var selection = Selection()
+    /// Those of the selection, compiled.
+    var frames: FrameSelection
+    var filter = FrameFilter()
     var asked: TimeRange
     var dimension = Dimension.function
     var order = RankingOrder.`self`
@@ -31,15 +35,13 @@ struct Question: Equatable {
     static let maximumLimit = 10_000
     private static let maximumPatterns = 100
     private static let maximumPatternBytes = 1024
-    /// Of the selection; refused by their names until they are there.
-    private static let later = ["frame"]
-
     /// Names of the parameters that an endpoint takes.
     static func parameters(of endpoint: Endpoint) -> [String] {
-        let common = ["service", "version", "label", "host", "process", "thread", "type", "from", "to"]
+        let common = ["service", "version", "label", "host", "process", "thread", "frame", "type", "from", "to"]
+        let filters = ["focus", "ignore", "hide", "show_from"]
         return switch endpoint {
-        case .top: common + ["by", "sort", "limit", "names"]
-        case .flamegraph: common + ["format", "threads", "lines", "value", "plain", "names"]
+        case .top: common + filters + ["by", "sort", "limit", "names"]
+        case .flamegraph: common + filters + ["format", "threads", "lines", "value", "plain", "names"]
         case .services, .hosts, .labels, .types: common
         }
     }
@@ -51,9 +53,6 @@ struct Question: Equatable {
         let known = Self.parameters(of: endpoint)
         var given: [String: [String]] = [:]
         for (name, value) in parameters {
-            if Self.later.contains(name) {
-                throw APIError(.badRequest, "\(name): selecting by it comes later; there are \(list(known))")
-            }
             guard known.contains(name) else {
                 let nearest = nearestName(to: name, among: known)
                 throw APIError(
@@ -82,6 +81,10 @@ struct Question: Equatable {
                 labels.append(label)
             }
             return labels
+        }
+        func expression(_ name: String) throws(APIError) -> RegularExpression? {
+            guard let text = try single(name), !text.isEmpty else { return nil }
+            do { return try RegularExpression(text) } catch { throw APIError(error, parameter: name) }
         }
         func single(_ name: String) throws(APIError) -> String? {
             let values = given[name] ?? []
@@ -124,7 +127,12 @@ struct Question: Equatable {
         asked = TimeRange(start: from, end: to)
         selection = Selection(
             services: try patterns("service"), versions: try patterns("version"), labels: try labels(),
-            hosts: try patterns("host"), processes: try patterns("process"), threads: try patterns("thread"))
+            hosts: try patterns("host"), processes: try patterns("process"), threads: try patterns("thread"),
+            frames: try patterns("frame"))
+        do { frames = try FrameSelection(selection.frames) } catch { throw APIError(error, parameter: "frame") }
+        filter = FrameFilter(
+            focus: try expression("focus"), ignore: try expression("ignore"), hide: try expression("hide"),
+            showFrom: try expression("show_from"))
         if let type = try single("type") {
             guard ProfileType.available.contains(where: { $0.name == type }) else {
                 throw APIError(
