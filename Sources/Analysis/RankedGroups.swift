@@ -101,7 +101,7 @@ struct RankedGroups {
             }
         }
         var sums = [(own: Double, total: Double)](repeating: (0, 0), count: chosen.count)
-        var accumulator = UnitAccumulator(profile, membership: rowMembership(profile), rows: chosen.count)
+        var accumulator = accumulator(of: profile)
         for slices in units.slices {
             let weight = Double(accumulator.addUp(slices))
             let others = whole - weight
@@ -124,6 +124,11 @@ struct RankedGroups {
                     effectiveSamples: profile.effectiveSamples)
             )
         }
+    }
+
+    /// Adds up any slices of the profile by chosen row.
+    func accumulator(of profile: NamedProfile) -> UnitAccumulator {
+        UnitAccumulator(profile, membership: rowMembership(profile), rows: chosen.count)
     }
 
     /// For each chosen row the line that most of it fell on: of its self or total value, and where that tells nothing, of

@@ -30,7 +30,8 @@ struct PerfQuery: AsyncParsableCommand {
             http://127.0.0.1:7172. 'perf-query --version' prints this program's version.
             """,
         subcommands: [
-            FlameGraphVerb.self, TopVerb.self, ServicesVerb.self, HostsVerb.self, LabelsVerb.self, TypesVerb.self,
+            FlameGraphVerb.self, TopVerb.self, TimelineVerb.self, ServicesVerb.self, HostsVerb.self, LabelsVerb.self,
+            TypesVerb.self,
             AgentsVerb.self,
         ])
 }
@@ -38,7 +39,7 @@ struct PerfQuery: AsyncParsableCommand {
 let programVersion = "0.1.0"
 
 private let laterVerbs = [
-    "diff", "compare-hosts", "regressions", "timeline", "profile", "export", "import",
+    "diff", "compare-hosts", "regressions", "profile", "export", "import",
 ]
 private let laterFlags = ["--callers-of", "--callees-of", "--token-file", "--ca"]
 

@@ -46,12 +46,7 @@ struct TableOptions: ParsableArguments {
     ) async throws(Failure) {
         let reply = try await server.reply(to: request)
         let bytes = reply.body
-        let answer: Answer
-        do {
-            answer = try JSONDecoder().decode(type, from: Data(bytes))
-        } catch {
-            throw Failure(QueryError.malformed(server.server, reason: "\(decodingProblem(error))"))
-        }
+        let answer = try decoded(type, reply, from: server)
         let result = shown(answer, color.isUsed)
         if json {
             try Terminal.standardOutput.writeForeign(bytes.last == 10 ? bytes : bytes + [10])
@@ -60,6 +55,17 @@ struct TableOptions: ParsableArguments {
         }
         sayNote(of: reply)
         if result.rows == 0 { throw Failure("no data matches the question", code: .noData) }
+    }
+}
+
+/// The answer that was asked for, or what is wrong with what came.
+func decoded<Answer: Decodable>(
+    _ type: Answer.Type, _ reply: QueryAnswer, from server: QueryClient
+) throws(Failure) -> Answer {
+    do {
+        return try JSONDecoder().decode(type, from: Data(reply.body))
+    } catch {
+        throw Failure(QueryError.malformed(server.server, reason: "\(decodingProblem(error))"))
     }
 }
 

@@ -2,10 +2,12 @@ import Testing
 
 @Test(
     arguments: [
-        (["diff"], "'diff' comes later; there are: flamegraph, top, services, hosts, labels, types, agents"),
+        (["diff"], "'diff' comes later; there are: flamegraph, top, timeline, services, hosts, labels, types, agents"),
         (["compare-hosts", "--service", "x"], "'compare-hosts' comes later"),
         (["regressions"], "'regressions' comes later"),
-        (["timeline"], "'timeline' comes later"),
+        (["timeline", "--step", "x"], "--step: 'x' is not a span of time"),
+        (["timeline", "--json", "--format", "csv"], "--json and --format csv can't both be meant"),
+        (["timeline", "--by", "colour"], "--by"),
         (["profile"], "'profile' comes later"),
         (["export"], "'export' comes later"),
         (["import", "x"], "'import' comes later"),
@@ -100,7 +102,7 @@ func `an answer that is not the one asked for ends with 1`(body: String) async t
     #expect(run.errors.contains("not as an aggregator does"), "\(run.errors)")
 }
 
-@Test(arguments: ["flamegraph", "top", "services", "hosts", "labels", "types", "agents"])
+@Test(arguments: ["flamegraph", "top", "timeline", "services", "hosts", "labels", "types", "agents"])
 func `help of each verb holds two examples`(verb: String) async throws {
     let run = try await ProgramRun.perfQuery([verb, "--help"])
     #expect(run.status == 0)

@@ -29,6 +29,7 @@ struct QueryService: Sendable {
     func answer(_ question: Question) async throws(APIError) -> Answer {
         let needsStacks =
             question.endpoint == .top && [.function, .line, .module, .process, .thread].contains(question.dimension)
+            || [.function, .line, .module, .process, .thread].contains(question.seriesBy)
             || question.endpoint == .flamegraph || !question.selection.processes.isEmpty
             || !question.selection.threads.isEmpty || !question.selection.frames.isEmpty
         var stored = try await samples(
@@ -38,14 +39,15 @@ struct QueryService: Sendable {
         guard !stored.samples.slices.isEmpty else { throw try await noData(selection, question.asked) }
 
         var modules: [ModuleIdentity] = []
-        if question.endpoint == .top || question.endpoint == .flamegraph || !question.frames.isEmpty {
+        if [.top, .flamegraph, .timeline].contains(question.endpoint) || !question.frames.isEmpty {
             modules = stored.samples.stacks.modules.map(\.identity)
         }
         let tables: [ModuleIdentity: SymbolTable]
         do { tables = try await store.symbolTables(for: modules) } catch { throw APIError(error) }
         let answer = stored
+        let delivered = question.endpoint == .timeline ? try await delivered(question) : SampleSet()
         let result = await withCheckedContinuation { continuation in
-            computing.async { continuation.resume(returning: Self.compute(question, answer, tables)) }
+            computing.async { continuation.resume(returning: Self.compute(question, answer, tables, delivered)) }
         }
         return try result.get()
     }
@@ -67,7 +69,7 @@ struct QueryService: Sendable {
     }
 
     private static func compute(
-        _ question: Question, _ all: SampleAnswer, _ tables: [ModuleIdentity: SymbolTable]
+        _ question: Question, _ all: SampleAnswer, _ tables: [ModuleIdentity: SymbolTable], _ delivered: SampleSet
     ) -> Result<Answer, APIError> {
         let symbolizer = ModuleSymbolizer(tables: tables, names: question.names)
         var stored = all
@@ -80,12 +82,23 @@ struct QueryService: Sendable {
         if profile.shown.samples == 0, !question.filter.isEmpty {
             return .failure(nothingShown(question, NamedProfile(stored.samples, symbolizer: symbolizer)))
         }
-        return .success(compute(question, stored, profile))
+        do throws(APIError) {
+            return .success(try compute(question, stored, profile, delivered))
+        } catch {
+            return .failure(error)
+        }
     }
 
-    private static func compute(_ question: Question, _ stored: SampleAnswer, _ profile: NamedProfile) -> Answer {
+    private static func coverage(_ profile: NamedProfile, _ stored: SampleAnswer) -> Coverage {
         var coverage = Coverage(of: profile, hostsSilent: stored.silentHosts.count, dropped: stored.dropped)
         if stored.unreadableSamples > 0 { coverage.dropped["unreadable"] = stored.unreadableSamples }
+        return coverage
+    }
+
+    private static func compute(
+        _ question: Question, _ stored: SampleAnswer, _ profile: NamedProfile, _ delivered: SampleSet
+    ) throws(APIError) -> Answer {
+        let coverage = coverage(profile, stored)
         func header() -> AnswerHeader { AnswerHeader(of: profile, asked: question.asked, coverage: coverage) }
         func json(_ answer: some JSONAnswer, note: String? = nil) -> Answer {
             Answer(contentType: "application/json", bytes: answer.json() + [0x0A], note: note)
@@ -109,6 +122,7 @@ struct QueryService: Sendable {
         case .types:
             return json(
                 TypesAnswer(header: header(), rows: Inventory.types(stored.samples, range: stored.coveredRange)))
+        case .timeline: return try timeline(profile, question, delivered: delivered, header: header())
         case .flamegraph:
             switch question.format {
             case .json:

@@ -8,7 +8,7 @@ import SymbolTables
 /// A question of the HTTP API, read from the parameters of its URI.
 struct Question: Equatable {
     enum Endpoint: String, CaseIterable, Sendable {
-        case top, flamegraph, services, hosts, labels, types
+        case top, flamegraph, timeline, services, hosts, labels, types
     }
 
     enum Format: String, CaseIterable {
@@ -30,6 +30,10 @@ struct Question: Equatable {
     var names = SymbolNames.Form.short
     var measure: Measure?
     var isPlain = false
+    /// What a timeline's series are of; nil for one of everything.
+    var seriesBy: Dimension?
+    /// Nanoseconds of a timeline's step; nil leaves it to the range.
+    var step: Int64?
 
     static let defaultRange: Int64 = 15 * 60 * 1_000_000_000
     static let maximumLimit = 10_000
@@ -42,6 +46,7 @@ struct Question: Equatable {
         return switch endpoint {
         case .top: common + filters + ["by", "sort", "limit", "names"]
         case .flamegraph: common + filters + ["format", "threads", "lines", "value", "plain", "names"]
+        case .timeline: common + filters + ["by", "sort", "limit", "step", "names"]
         case .services, .hosts, .labels, .types: common
         }
     }
@@ -140,7 +145,18 @@ struct Question: Equatable {
             }
             selection.type = type
         }
-        dimension = try word("by", Dimension.function)
+        if endpoint == .timeline {
+            if let by = given["by"], by != ["all"] { seriesBy = try word("by", Dimension.service) }
+            limit = 10
+            if let text = try single("step") {
+                guard let seconds = Double(text), seconds > 0, seconds <= 1e9 else {
+                    throw APIError(.badRequest, "step: '\(text)' is no number of seconds")
+                }
+                step = max(1, Int64(seconds * 1e9))
+            }
+        } else {
+            dimension = try word("by", Dimension.function)
+        }
         order = try word("sort", RankingOrder.`self`)
         format = try word("format", Format.svg)
         if given["value"] != nil { measure = try word("value", Measure.samples) }

@@ -1,0 +1,137 @@
+internal import ArgumentParser
+internal import Formats
+internal import FoundationEssentials
+internal import Profiles
+internal import QueryAPI
+
+struct TimelineVerb: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "timeline",
+        abstract: "Shows the cores that a selection used over time, and when that changed.",
+        discussion: """
+            One line for everything selected, or one for each service, host, function and so on, from heavy to light; a \
+            bar is one step, from 0 to the greatest value of all lines. A dot is a step in which no host delivered \
+            anything: that is no idleness. Changes of level are those that the noise around them does not explain.
+
+            EXAMPLES:
+              perf-query timeline --service web --since 2h
+              perf-query timeline --by function --sort total --service web --since 1d --step 10m --format csv
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case text, json, csv
+    }
+
+    enum Dimension: String, ExpressibleByArgument, CaseIterable {
+        case all, function, line, module, process, thread, host, service
+    }
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var time: TimeOptions
+    @OptionGroup var selection: SelectionOptions
+
+    @Option(help: ArgumentHelp("What a line is of: all, service, host, function, …", valueName: "what"))
+    var by = Dimension.all
+
+    @Option(help: "Which value functions are chosen and drawn by: self or total.")
+    var sort = TopVerb.Order.ownValue
+
+    @Option(
+        help: ArgumentHelp("Length of a step, as in 10s or 5m (about sixty steps unless given).", valueName: "span"))
+    var step: String?
+
+    @Option(help: ArgumentHelp("Lines at most.", valueName: "n"))
+    var limit = 10
+
+    @Option(help: "text, json or csv.")
+    var format: Format?
+
+    @Option(help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
+    var output: String?
+
+    @OptionGroup var filters: FilterOptions
+    @OptionGroup var names: NameOptions
+    @OptionGroup var table: TableOptions
+
+    func validate() throws {
+        guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be 1 to 10000") }
+        if let step, TimeExpression.span(step) == nil {
+            throw ValidationError("--step: '\(step)' is not a span of time; expected one as in 10s or 5m")
+        }
+        if table.json, format != nil, format != .json {
+            throw ValidationError("--json and --format \(format?.rawValue ?? "") can't both be meant")
+        }
+    }
+
+    /// --json and --format win over the file's extension, which wins over text.
+    private var chosenFormat: Format {
+        if table.json { return .json }
+        if let format { return format }
+        let name = output?.lowercased() ?? ""
+        return name.hasSuffix(".json") ? .json : name.hasSuffix(".csv") ? .csv : .text
+    }
+
+    func run() async throws {
+        try await reporting { () async throws(Failure) in
+            var request = QueryRequest(.timeline)
+            selection.add(to: &request)
+            request.add(try asked(time))
+            request.add("by", by.rawValue)
+            request.add("sort", sort.rawValue)
+            request.add("limit", String(limit))
+            if let step = step.flatMap({ TimeExpression.span($0) }) { request.add("step", "\(Double(step) / 1e9)") }
+            filters.add(to: &request)
+            names.add(to: &request)
+            let reply = try await server.client().reply(to: request)
+            let answer = try decoded(TimelineAnswer.self, reply, from: server.client())
+            let bytes: [UInt8] =
+                switch chosenFormat {
+                case .json: reply.body.last == 10 ? reply.body : reply.body + [10]
+                case .csv: answer.csv()
+                case .text: Array(text(answer).utf8)
+                }
+            if let output, output != "-" {
+                try writeFile(bytes, to: output)
+                Terminal.standardError.writeLine("wrote \(output) (\(grouped(bytes.count)) bytes)")
+            } else if chosenFormat == .text {
+                try Terminal.standardOutput.writeResult(bytes)
+            } else {
+                try Terminal.standardOutput.writeForeign(bytes)
+            }
+            sayNote(of: reply)
+        }
+    }
+
+    private func text(_ answer: TimelineAnswer) -> String {
+        let isCPU = answer.header.type.name == ProfileType.cpu.name
+        let top = answer.series.flatMap { $0.cores.compactMap { $0 } }.max() ?? 0
+        var lines = TextTable(columns: [
+            ("mean", .right), ("most", .right), ("over time", .left), (by == .all ? "" : by.rawValue, .left),
+        ])
+        for series in answer.series {
+            let known = series.cores.compactMap { $0 }
+            let mean = known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
+            lines.add([
+                coresText(mean), coresText(known.max()), TimelineAnswer.sparkline(series.cores, top: top),
+                by == .all ? "" : series.name,
+            ])
+        }
+        let steps = answer.hosts.count
+        let unit = isCPU ? "cores" : "\(answer.header.type.unit) per second"
+        var text = SummaryLine.text(answer.header, withIntervals: false) + "\n"
+        text += "\(unit), \(steps) steps of \(Decimal.text(answer.stepSeconds, places: 0)) s from \(answer.start)\n\n"
+        text += lines.text(inColour: table.color.isUsed)
+        let most = answer.hosts.max() ?? 0
+        let thin = answer.hosts.filter { $0 < most && $0 > 0 }.count
+        let empty = answer.hosts.filter { $0 == 0 }.count
+        if thin > 0 { text += "\n\(grouped(thin)) steps without some of the \(grouped(most)) hosts" }
+        if empty > 0 { text += "\n\(grouped(empty)) steps in which nothing was delivered (·)" }
+        if thin + empty > 0 { text += "\n" }
+        for change in answer.changes {
+            let of = by == .all ? "" : "  \(change.series)"
+            text += "\n\(change.at)  \(coresText(change.from)) → \(coresText(change.to)) \(unit)\(of)"
+        }
+        if !answer.changes.isEmpty { text += "\n" }
+        return text
+    }
+}
