@@ -164,7 +164,7 @@ let package = Package(
                 "CFoundationEssentials",
             ]),
         program("perf-aggregator", ["ProfilerAggregator", "Settings", logging]),
-        program("perf-query", ["QueryAPI", "Profiles", "Formats"]),
+        program("perf-query", ["QueryAPI", "Profiles", "Analysis", "Formats"]),
         // Tests mirror Sources.
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),

@@ -29,34 +29,61 @@ public struct FrameSelection: Hashable, Sendable {
 
     /// By node, whether its stack holds what it should and nothing that it shouldn't.
     fileprivate func passes(_ table: StackTable, symbolizer: some Symbolizer) -> [Bool] {
-        let naming = FrameNaming()
-        var byName: [String: UInt64] = [:]
-        // A bit for each part that some name of the frame matches.
-        func bits(_ frame: Frame) -> UInt64 {
-            if frame.kind == .process || frame.kind == .thread { return 0 }
-            var all: UInt64 = 0
-            for named in naming.named(frame, of: table, symbolizer: symbolizer) {
-                if let known = byName[named.name] {
-                    all |= known
-                } else {
-                    var found: UInt64 = 0
-                    for (index, part) in parts.enumerated() where part.expression.matches(named.name) {
-                        found |= 1 << UInt64(index)
-                    }
-                    byName[named.name] = found
-                    all |= found
-                }
-            }
-            return all
+        var wanted: UInt64 = 0
+        var unwanted: UInt64 = 0
+        for (index, part) in parts.enumerated() {
+            if part.isNegated { unwanted |= 1 << UInt64(index) } else { wanted |= 1 << UInt64(index) }
         }
-        let ofFrame = table.frames.map(bits)
-        let wanted = parts.enumerated().reduce(UInt64(0)) { $1.element.isNegated ? $0 : $0 | 1 << UInt64($1.offset) }
-        let unwanted = parts.enumerated().reduce(UInt64(0)) { $1.element.isNegated ? $0 | 1 << UInt64($1.offset) : $0 }
-        var seen = [UInt64](repeating: 0, count: table.nodes.count)
-        for index in seen.indices.dropFirst() {
-            seen[index] = seen[Int(table.nodes[index].parent)] | ofFrame[Int(table.nodes[index].frame)]
+        let held = bits(table, symbolizer: symbolizer) { name in
+            var found: UInt64 = 0
+            for (index, part) in parts.enumerated() where part.expression.matches(name) { found |= 1 << UInt64(index) }
+            return found
         }
-        return seen.map { $0 & wanted == wanted && $0 & unwanted == 0 }
+        return held.map { $0 & wanted == wanted && $0 & unwanted == 0 }
+    }
+}
+
+/// For each node of a table the bits of all names in its stack; each name is asked for once. Processes and threads have
+/// none.
+private func bits(
+    _ table: StackTable, symbolizer: some Symbolizer, of name: (String) -> UInt64
+) -> [UInt64] {
+    let naming = FrameNaming()
+    var byName: [String: UInt64] = [:]
+    let ofFrame = table.frames.map { frame -> UInt64 in
+        if frame.kind == .process || frame.kind == .thread { return 0 }
+        return naming.named(frame, of: table, symbolizer: symbolizer).reduce(0) { all, named in
+            if let known = byName[named.name] { return all | known }
+            let found = name(named.name)
+            byName[named.name] = found
+            return all | found
+        }
+    }
+    var bits = [UInt64](repeating: 0, count: table.nodes.count)
+    for index in bits.indices.dropFirst() {
+        bits[index] = bits[Int(table.nodes[index].parent)] | ofFrame[Int(table.nodes[index].frame)]
+    }
+    return bits
+}
+
+/// The samples whose stacks hold a function of one of the names.
+public func filter(
+    _ samples: SampleSet, holding functions: Set<String>, symbolizer: some Symbolizer
+) -> SampleSet {
+    let held = bits(samples.stacks, symbolizer: symbolizer) { functions.contains($0) ? 1 : 0 }
+    var filtered = samples
+    filtered.keep(StackElements(samples.stacks).end) { held[$0] != 0 }
+    return filtered
+}
+
+extension NamedProfile {
+    /// The functions that `pattern` means: the one of exactly this name where there is one, else all whose names it
+    /// matches as a regular expression.
+    public func functions(_ pattern: String) throws(PatternError) -> Set<String> {
+        let code = frames.filter { ![.process, .thread, .marker].contains($0.kind) }
+        if code.contains(where: { $0.name == pattern }) { return [pattern] }
+        let expression = try RegularExpression(pattern)
+        return Set(code.map(\.name)).filter { expression.matches($0) }
     }
 }
 

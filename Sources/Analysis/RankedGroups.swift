@@ -24,8 +24,8 @@ struct RankedGroups {
     private static let none = UInt32.max
 
     private enum Membership {
-        /// By frame of the profile, its group or `none`; without callers self equals total.
-        case frames([UInt32], hasCallers: Bool)
+        /// By node of the trie, its group or `none`; without callers self equals total.
+        case nodes([UInt32], hasCallers: Bool)
         /// By index of a slice's host or key.
         case hosts([UInt32])
         case keys([UInt32])
@@ -45,6 +45,7 @@ struct RankedGroups {
         }
         switch dimension {
         case .function, .line, .module, .process, .thread:
+            let trie = profile.trie
             var groups: [UInt32] = []
             groups.reserveCapacity(profile.frames.count)
             let files = dimension == .function ? FunctionFiles(profile.frames) : nil
@@ -53,12 +54,68 @@ struct RankedGroups {
                 if let files { label?.file = files.file(of: number) }
                 groups.append(label.map { group($0) } ?? Self.none)
             }
-            membership = .frames(groups, hasCallers: dimension != .process && dimension != .thread)
+            var nodes = [UInt32](repeating: Self.none, count: trie.count)
+            for node in nodes.indices.dropFirst() { nodes[node] = groups[Int(trie.frame[node])] }
+            membership = .nodes(nodes, hasCallers: dimension != .process && dimension != .thread)
         case .host:
             membership = .hosts(Host.distinctNames(profile.hosts).map { group(Label(name: $0)) })
         case .service:
             membership = .keys(profile.keys.map { group(Label(name: $0.service)) })
+        case .version:
+            membership = .keys(
+                profile.keys.map { group(Label(name: $0.version.isEmpty ? Dimension.missing : $0.version)) })
+        case .label(let name):
+            membership = .keys(
+                profile.keys.map { key in
+                    group(Label(name: key.labels.first { $0.name == name }?.value ?? Dimension.missing))
+                })
         }
+        self.labels = labels
+        own = Array(repeating: 0, count: labels.count)
+        total = own
+        addUp(profile)
+    }
+
+    /// Rows are the frames above or below each call of the functions; a node of the trie belongs to a row where it is
+    /// the called side of such a call.
+    init(_ profile: NamedProfile, _ relation: CallRelation, of functions: Set<String>) {
+        let trie = profile.trie
+        let files = FunctionFiles(profile.frames)
+        var index: [Label: UInt32] = [:]
+        var labels: [Label] = []
+        let isFunction = profile.frames.map { Self.isCode($0) && functions.contains($0.name) }
+        // One more for what has no caller.
+        var groups = [UInt32](repeating: Self.none, count: profile.frames.count + 1)
+        func group(ofFrame frame: Int?) -> UInt32 {
+            let place = frame ?? profile.frames.count
+            if groups[place] != Self.none { return groups[place] }
+            var key = Label(name: Dimension.missing)
+            if let frame {
+                let named = profile.frames[frame]
+                key = Label(name: named.name, file: files.file(of: frame), module: named.module)
+            }
+            let number = index[key] ?? UInt32(labels.count)
+            if index.updateValue(number, forKey: key) == nil {
+                key.kind = frame.map { profile.frames[$0].kind }
+                labels.append(key)
+            }
+            groups[place] = number
+            return number
+        }
+        var nodes = [UInt32](repeating: Self.none, count: trie.count)
+        for node in nodes.indices.dropFirst() {
+            let parent = Int(trie.parent[node])
+            let frame = Int(trie.frame[node])
+            let above = parent == 0 ? nil : Int(trie.frame[parent])
+            switch relation {
+            case .callers where isFunction[frame]:
+                let isCall = above.map { ![.process, .thread].contains(profile.frames[$0].kind) } ?? false
+                nodes[node] = group(ofFrame: isCall ? above : nil)
+            case .callees where above.map { isFunction[$0] } ?? false: nodes[node] = group(ofFrame: frame)
+            case .callers, .callees: break
+            }
+        }
+        membership = .nodes(nodes, hasCallers: true)
         self.labels = labels
         own = Array(repeating: 0, count: labels.count)
         total = own
@@ -134,13 +191,15 @@ struct RankedGroups {
     /// For each chosen row the line that most of it fell on: of its self or total value, and where that tells nothing, of
     /// the other; the first of equal ones, 0 where no line is known. Recursion counts by the outermost call's line.
     func heaviestLines(of profile: NamedProfile, by sort: RankingOrder) -> [UInt32] {
-        guard case .frames(let groups, _) = membership else { return chosen.map { _ in 0 } }
+        guard case .nodes(let groups, _) = membership else { return chosen.map { _ in 0 } }
         let trie = profile.trie
         let subtree = trie.subtreeSums(profile.selfValue)
         var frameOwn = [UInt64](repeating: 0, count: profile.frames.count)
         var frameTotal = frameOwn
+        var groupOfFrame = [UInt32](repeating: Self.none, count: profile.frames.count)
         for node in subtree.indices.dropFirst() {
             let frame = Int(trie.frame[node])
+            groupOfFrame[frame] = groups[node]
             frameOwn[frame] &+= profile.selfValue[node]
             if isFirst[node] { frameTotal[frame] &+= subtree[node] }
         }
@@ -148,8 +207,8 @@ struct RankedGroups {
         for (row, group) in chosen.enumerated() { rowOfGroup[UInt32(group)] = row }
         // An inlined and an out-of-line copy of a function are two frames with one line.
         var byLine: [RowLine: (first: UInt64, second: UInt64)] = [:]
-        for (index, frame) in profile.frames.enumerated() where frame.line > 0 && groups[index] != Self.none {
-            guard let row = rowOfGroup[groups[index]] else { continue }
+        for (index, frame) in profile.frames.enumerated() where frame.line > 0 && groupOfFrame[index] != Self.none {
+            guard let row = rowOfGroup[groupOfFrame[index]] else { continue }
             var sums = byLine[RowLine(row: row, line: frame.line)] ?? (0, 0)
             sums.first &+= sort == .self ? frameOwn[index] : frameTotal[index]
             sums.second &+= sort == .self ? frameTotal[index] : frameOwn[index]
@@ -173,7 +232,7 @@ struct RankedGroups {
     }
 
     private static func label(of frame: NamedFrame, by dimension: Dimension) -> Label? {
-        let isCode = ![.process, .thread, .marker].contains(frame.kind)
+        let isCode = isCode(frame)
         switch dimension {
         case .function:
             return isCode ? Label(name: frame.name, file: frame.file, module: frame.module, kind: frame.kind) : nil
@@ -192,18 +251,20 @@ struct RankedGroups {
             }
         case .process: return frame.kind == .process ? Label(name: frame.name) : nil
         case .thread: return frame.kind == .thread ? Label(name: frame.name) : nil
-        case .host, .service: return nil
+        case .host, .service, .version, .label: return nil
         }
     }
 
+    private static func isCode(_ frame: NamedFrame) -> Bool { ![.process, .thread, .marker].contains(frame.kind) }
+
     private mutating func addUp(_ profile: NamedProfile) {
         switch membership {
-        case .frames(let groups, let hasCallers):
+        case .nodes(let groups, let hasCallers):
             let trie = profile.trie
             let subtree = trie.subtreeSums(profile.selfValue)
             isFirst = Self.firstOccurrences(trie, groups: groups, groupCount: labels.count)
             for node in subtree.indices.dropFirst() {
-                let group = groups[Int(trie.frame[node])]
+                let group = groups[node]
                 guard group != Self.none else { continue }
                 own[Int(group)] &+= profile.selfValue[node]
                 if isFirst[node] { total[Int(group)] &+= subtree[node] }
@@ -232,7 +293,7 @@ struct RankedGroups {
         // Down to the first child, else to the next sibling, else up; a group is open while its first node is above.
         var node = Int(firstChild[0])
         while node != 0 {
-            let group = groups[Int(trie.frame[node])]
+            let group = groups[node]
             if group != none && !open[Int(group)] {
                 open[Int(group)] = true
                 isFirst[node] = true
@@ -242,7 +303,7 @@ struct RankedGroups {
                 continue
             }
             while node != 0 {
-                if isFirst[node] { open[Int(groups[Int(trie.frame[node])])] = false }
+                if isFirst[node] { open[Int(groups[node])] = false }
                 if sibling[node] != 0 {
                     node = Int(sibling[node])
                     break
@@ -261,24 +322,22 @@ struct RankedGroups {
         switch membership {
         case .hosts(let groups): return .hosts(rows(groups))
         case .keys(let groups): return .keys(rows(groups))
-        case .frames(let groups, let hasCallers):
+        case .nodes(let groups, let hasCallers):
             let trie = profile.trie
-            let rowOfFrame = rows(groups)
+            let rowOfNode = rows(groups)
             // Stacks that hold the same rows in the same order have one signature, so that a pass over the entries adds
             // to one place for each, wherever the stacks differ otherwise.
             var signatures = NamedTrie()
             var signature = [UInt32](repeating: 0, count: trie.count)
             for node in signature.indices.dropFirst() {
                 let above = signature[Int(trie.parent[node])]
-                let row = rowOfFrame[Int(trie.frame[node])]
+                let row = rowOfNode[node]
                 signature[node] =
                     row != Self.none && isFirst[node] ? signatures.intern(parent: above, frame: row) : above
             }
             let places = profile.namedNode.map { node -> UnitAccumulator.Place in
-                let frame = node == 0 ? Self.none : trie.frame[Int(node)]
-                return UnitAccumulator.Place(
-                    signature: signature[Int(node)],
-                    ownRow: frame == Self.none || !hasCallers ? Self.none : rowOfFrame[Int(frame)])
+                UnitAccumulator.Place(
+                    signature: signature[Int(node)], ownRow: hasCallers ? rowOfNode[Int(node)] : Self.none)
             }
             return .stacks(places, signatures: signatures, hasCallers: hasCallers)
         }

@@ -17,6 +17,8 @@ public struct TopRow: Hashable, Sendable, Decodable, JSONAnswer {
     public var selfShareHigh: Double
     public var totalShareLow: Double
     public var totalShareHigh: Double
+    /// Only where costs are asked for.
+    public var cost: RowCost?
 
     public init(_ row: RankedRow) {
         name = row.name
@@ -49,6 +51,10 @@ public struct TopRow: Hashable, Sendable, Decodable, JSONAnswer {
         writer.member("selfShareHigh", selfShareHigh)
         writer.member("totalShareLow", totalShareLow)
         writer.member("totalShareHigh", totalShareHigh)
+        if let cost {
+            writer.key("cost")
+            cost.write(to: &writer)
+        }
         writer.endObject()
     }
 }
@@ -57,6 +63,10 @@ public struct TopRow: Hashable, Sendable, Decodable, JSONAnswer {
 public struct TopAnswer: Hashable, Sendable, Decodable, JSONAnswer {
     public var header: AnswerHeader
     public var rows: [TopRow]
+    /// The functions whose callers or callees the rows are; nil where they are neither.
+    public var of: [String]?
+    /// What a core costs; nil where that is unknown or not asked for.
+    public var price: CorePrice?
 
     public init(header: AnswerHeader, ranking: Ranking) {
         self.header = header
@@ -74,14 +84,27 @@ public struct TopAnswer: Hashable, Sendable, Decodable, JSONAnswer {
 
     public init(from decoder: any Decoder) throws {
         header = try AnswerHeader(from: decoder)
-        rows = try decoder.container(keyedBy: CodingKeys.self).decode([TopRow].self, forKey: .rows)
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        rows = try container.decode([TopRow].self, forKey: .rows)
+        of = try container.decodeIfPresent([String].self, forKey: .of)
+        price = try container.decodeIfPresent(CorePrice.self, forKey: .price)
     }
 
-    private enum CodingKeys: String, CodingKey { case rows }
+    private enum CodingKeys: String, CodingKey { case rows, of, price }
 
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()
         header.writeMembers(to: &writer)
+        if let of {
+            writer.key("of")
+            writer.beginArray()
+            for name in of { writer.value(name) }
+            writer.endArray()
+        }
+        if let price {
+            writer.key("price")
+            price.write(to: &writer)
+        }
         writer.key("rows")
         writer.array(rows)
         writer.endObject()

@@ -1,3 +1,4 @@
+import Formats
 import Glibc
 import Hummingbird
 public import Logging
@@ -46,8 +47,10 @@ public struct Aggregator: Sendable {
         ingestOptions.connection.expandedBytes = settings.limits.expandedBatchBytes
         let ingest = IngestServer(store: store, options: ingestOptions, logger: logger, now: Self.now)
         let api = HTTPAPI(
-            service: QueryService(store: store, timeLimit: settings.limits.queryTime), store: store, ingest: ingest,
-            now: Self.now)
+            service: QueryService(
+                store: store, timeLimit: settings.limits.queryTime,
+                price: settings.pricePerCoreHour.map { CorePrice(perCoreHour: $0, currency: settings.currency) }),
+            store: store, ingest: ingest, now: Self.now)
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let result: Result<Void, AggregatorError>

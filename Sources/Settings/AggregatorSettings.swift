@@ -10,6 +10,10 @@ public struct AggregatorSettings: Hashable, Sendable {
     public var retention = Retention()
     public var limits = Limits()
     public var logLevel = LogLevel.info
+    /// What a core costs for an hour; nil where nobody said so.
+    public var pricePerCoreHour: Double?
+    /// Printed behind amounts of money.
+    public var currency = ""
 
     /// Whole days' files go when either is passed, the oldest first.
     public struct Retention: Hashable, Sendable {
@@ -112,6 +116,14 @@ public struct AggregatorSettings: Hashable, Sendable {
         settings.limits.queryTime = try layers.value(
             Names.queryTime, settings.limits.queryTime, expected: "a time from 100ms to 1h, as in 30s"
         ) { SettingText.duration($0, within: .milliseconds(100) ... .seconds(3600)) }
+        settings.pricePerCoreHour = try layers.value(
+            Names.price, settings.pricePerCoreHour, expected: "an amount of money from 0 to 1000000, as in 0.034"
+        ) { text in SettingText.number(text).flatMap { (0...1_000_000).contains($0) ? .some($0) : nil } }
+        settings.currency = try layers.value(
+            Names.currency, settings.currency, expected: "a few letters, as in EUR"
+        ) { text in
+            text.count <= 16 && text.unicodeScalars.allSatisfy { $0.value >= 32 && $0.value != 127 } ? text : nil
+        }
         settings.logLevel = try layers.value(
             Names.logLevel, settings.logLevel, expected: LogLevel.expected, LogLevel.init(rawValue:))
         return settings
@@ -137,8 +149,11 @@ public struct AggregatorSettings: Hashable, Sendable {
         static let expanded = Setting("limits.expanded_batch", "PERF_AGGREGATOR_EXPANDED_BATCH")
         static let queryTime = Setting("limits.query_time", "PERF_AGGREGATOR_QUERY_TIME")
         static let logLevel = Setting("log_level", "PERF_AGGREGATOR_LOG_LEVEL")
+        static let price = Setting("pricePerCoreHour", "PERF_AGGREGATOR_PRICE_PER_CORE_HOUR")
+        static let currency = Setting("currency", "PERF_AGGREGATOR_CURRENCY")
         static let all = [
-            data, listenAgents, listenHTTP, insecure, retentionAge, retentionSize, connections, message, expanded,
+            price, currency, data, listenAgents, listenHTTP, insecure, retentionAge, retentionSize, connections,
+            message, expanded,
             queryTime, logLevel,
         ]
     }

@@ -41,7 +41,7 @@ let programVersion = "0.1.0"
 private let laterVerbs = [
     "diff", "compare-hosts", "regressions", "profile", "export", "import",
 ]
-private let laterFlags = ["--callers-of", "--callees-of", "--token-file", "--ca"]
+private let laterFlags = ["--token-file", "--ca"]
 
 /// `--from -2h` as `--from=-2h`: ArgumentParser would find the flag -h in a value that stands alone.
 private func joiningTimes(_ arguments: [String]) -> [String] {

@@ -1,3 +1,4 @@
+internal import Analysis
 internal import ArgumentParser
 internal import Formats
 internal import FoundationEssentials
@@ -22,16 +23,15 @@ struct TimelineVerb: AsyncParsableCommand {
         case text, json, csv
     }
 
-    enum Dimension: String, ExpressibleByArgument, CaseIterable {
-        case all, function, line, module, process, thread, host, service
-    }
-
     @OptionGroup var server: ServerOptions
     @OptionGroup var time: TimeOptions
     @OptionGroup var selection: SelectionOptions
 
-    @Option(help: ArgumentHelp("What a line is of: all, service, host, function, …", valueName: "what"))
-    var by = Dimension.all
+    @Option(
+        help: ArgumentHelp("What a line is of: all, or what 'top --by' takes (service, host, …).", valueName: "what"))
+    var by = Self.everything
+
+    private static let everything = "all"
 
     @Option(help: "Which value functions are chosen and drawn by: self or total.")
     var sort = TopVerb.Order.ownValue
@@ -55,6 +55,9 @@ struct TimelineVerb: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be 1 to 10000") }
+        if by != Self.everything, Dimension(by) == nil {
+            throw ValidationError("--by: '\(by)' is none of all, \(Dimension.words.joined(separator: ", "))")
+        }
         if let step, TimeExpression.span(step) == nil {
             throw ValidationError("--step: '\(step)' is not a span of time; expected one as in 10s or 5m")
         }
@@ -76,7 +79,7 @@ struct TimelineVerb: AsyncParsableCommand {
             var request = QueryRequest(.timeline)
             selection.add(to: &request)
             request.add(try asked(time))
-            request.add("by", by.rawValue)
+            request.add("by", by)
             request.add("sort", sort.rawValue)
             request.add("limit", String(limit))
             if let step = step.flatMap({ TimeExpression.span($0) }) { request.add("step", "\(Double(step) / 1e9)") }
@@ -106,14 +109,14 @@ struct TimelineVerb: AsyncParsableCommand {
         let isCPU = answer.header.type.name == ProfileType.cpu.name
         let top = answer.series.flatMap { $0.cores.compactMap { $0 } }.max() ?? 0
         var lines = TextTable(columns: [
-            ("mean", .right), ("most", .right), ("over time", .left), (by == .all ? "" : by.rawValue, .left),
+            ("mean", .right), ("most", .right), ("over time", .left), (by == Self.everything ? "" : by, .left),
         ])
         for series in answer.series {
             let known = series.cores.compactMap { $0 }
             let mean = known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
             lines.add([
                 coresText(mean), coresText(known.max()), TimelineAnswer.sparkline(series.cores, top: top),
-                by == .all ? "" : series.name,
+                by == Self.everything ? "" : series.name,
             ])
         }
         let steps = answer.hosts.count
@@ -128,7 +131,7 @@ struct TimelineVerb: AsyncParsableCommand {
         if empty > 0 { text += "\n\(grouped(empty)) steps in which nothing was delivered (·)" }
         if thin + empty > 0 { text += "\n" }
         for change in answer.changes {
-            let of = by == .all ? "" : "  \(change.series)"
+            let of = by == Self.everything ? "" : "  \(change.series)"
             text += "\n\(change.at)  \(coresText(change.from)) → \(coresText(change.to)) \(unit)\(of)"
         }
         if !answer.changes.isEmpty { text += "\n" }

@@ -1,3 +1,4 @@
+internal import Analysis
 internal import ArgumentParser
 internal import Formats
 internal import QueryAPI
@@ -5,7 +6,7 @@ internal import QueryAPI
 struct TopVerb: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top",
-        abstract: "Lists what takes most: functions, source lines, modules, threads, processes, hosts or services.",
+        abstract: "Lists what takes most: functions, source lines, modules, threads, hosts, services, versions.",
         discussion: """
             self is what ran in the row itself, total with everything that it called. Each share has its 95 % interval, \
             over hosts where there are two and more, else over time.
@@ -14,15 +15,13 @@ struct TopVerb: AsyncParsableCommand {
             the one that most of what rows are sorted by fell on. Lines are rows of their own with --by line, those of \
             inlined functions too; recursion counts once.
 
+            Callers and callees: self and total are those of the function where it was called by that caller (or of what it \
+            called), shares are of all stacks that hold the function.
+
             EXAMPLES:
               perf-query top --service web --since 1h --by line
               perf-query top --by host --service 'web*' --service '!web-test' --json
             """)
-
-    enum Dimension: String, CaseIterable {
-        case function, line, module, thread, process, host, service
-        static let later = ["version", "container"]
-    }
 
     enum Order: String, ExpressibleByArgument, CaseIterable {
         case ownValue = "self"
@@ -35,12 +34,24 @@ struct TopVerb: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What a row is: function, line, module, thread, process, host or service.", valueName: "what"),
-        completion: .list(Dimension.allCases.map(\.rawValue)))
-    var by = Dimension.function.rawValue
+            "What a row is: function, line, module, thread, process, host, service, version, container or label:NAME.",
+            valueName: "what"),
+        completion: .list(Dimension.allCases.map(\.word)))
+    var by = Dimension.function.word
 
-    @Option(help: "Which value sorts: self or total.")
-    var sort = Order.ownValue
+    @Option(
+        help: ArgumentHelp(
+            "Rows are the callers of this function: its name, or a regular expression.", valueName: "function"))
+    var callersOf: String?
+
+    @Option(help: ArgumentHelp("Rows are what this function calls, likewise.", valueName: "function"))
+    var calleesOf: String?
+
+    @Flag(help: "Cores that each row used, and money where the aggregator knows the price of a core.")
+    var byCost = false
+
+    @Option(help: "Which value sorts: self or total (self unless callers, callees or costs are asked for).")
+    var sort: Order?
 
     @Option(help: ArgumentHelp("Rows at most.", valueName: "n"))
     var limit = 20
@@ -50,12 +61,19 @@ struct TopVerb: AsyncParsableCommand {
     @OptionGroup var table: TableOptions
 
     func validate() throws {
-        let there = Dimension.allCases.map(\.rawValue).joined(separator: ", ")
-        if Dimension(rawValue: by) == nil {
-            if Dimension.later.contains(by) || by.hasPrefix("label:") {
-                throw ValidationError("--by \(by) comes later; there are: \(there)")
+        guard let dimension = Dimension(by) else {
+            throw ValidationError("--by: '\(by)' is none of \(Dimension.words.joined(separator: ", "))")
+        }
+        if callersOf != nil || calleesOf != nil {
+            guard callersOf == nil || calleesOf == nil else {
+                throw ValidationError("give either --callers-of or --callees-of")
             }
-            throw ValidationError("--by: '\(by)' is none of \(there)")
+            guard dimension == .function else {
+                throw ValidationError("--callers-of and --callees-of rank functions; leave --by away")
+            }
+            guard callersOf != "", calleesOf != "" else {
+                throw ValidationError("--callers-of and --callees-of need a function's name")
+            }
         }
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be 1 to 10000") }
     }
@@ -66,15 +84,27 @@ struct TopVerb: AsyncParsableCommand {
             selection.add(to: &request)
             request.add(try asked(time))
             request.add("by", by)
-            request.add("sort", sort.rawValue)
+            if let callersOf { request.add("callers_of", callersOf) }
+            if let calleesOf { request.add("callees_of", calleesOf) }
+            if byCost { request.add("cost", "true") }
+            let standard = callersOf == nil && calleesOf == nil && !byCost ? Order.ownValue : .total
+            request.add("sort", (sort ?? standard).rawValue)
             request.add("limit", String(limit))
             filters.add(to: &request)
             names.add(to: &request)
             try await table.show(TopAnswer.self, request, server: server.client()) { answer, inColour in
                 Shown(
-                    text: TopTable(answer, title: by == Dimension.line.rawValue ? "line of" : by).text(
-                        inColour: inColour), rows: answer.rows.count)
+                    text: byCost
+                        ? CostTable(answer, title: title).text(inColour: inColour)
+                        : TopTable(answer, title: title).text(inColour: inColour), rows: answer.rows.count)
             }
         }
+    }
+
+    /// Of the column of names.
+    private var title: String {
+        if callersOf != nil { return "caller" }
+        if calleesOf != nil { return "callee" }
+        return by == Dimension.line.word ? "line of" : by
     }
 }

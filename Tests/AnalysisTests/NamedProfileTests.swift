@@ -100,6 +100,48 @@ private func paths(_ tree: CallTree) -> Set<String> {
     #expect(profile.ranking(by: .function, limit: 1).rowCount == 3)
 }
 
+@Test func `rows by version and label name what has none`() {
+    var builder = SampleBuilder()
+    builder.add(version: "2", labels: [Label(name: "zone", value: "a")], ["p/p;f": 3])
+    builder.add(host: "h2", labels: [Label(name: "container", value: "c1")], ["p/p;f": 1])
+    let profile = NamedProfile(builder.samples, symbolizer: NamesByAddress())
+    func rows(_ word: String) -> [String] {
+        profile.ranking(by: Dimension(word) ?? .function).rows.map { "\($0.name) \($0.totalShare.value)" }
+    }
+    #expect(rows("version") == ["2 0.75", "[none] 0.25"])
+    #expect(rows("label:zone") == ["a 0.75", "[none] 0.25"])
+    #expect(rows("container") == ["[none] 0.75", "c1 0.25"])
+    for word in Dimension.words.dropLast() { #expect(Dimension(word)?.word == word) }
+    #expect(Dimension("label:") == nil)
+    #expect(Dimension("label:container") == Dimension.container)
+}
+
+/// By hand: `f` is called by A, by B, by itself, and by nobody; edges count once for each stack.
+@Test func `callers and callees of a function are its calls, each stack once`() throws {
+    var builder = SampleBuilder()
+    builder.add([
+        "p/p;A;f": 1, "p/p;A;f;g": 2, "p/p;B;f;f;g": 4, "p/p;f;h": 8, "p/p;A;f;g;A;f;g": 16, "p/p;A;h": 32,
+        "p/p;m:[truncated];f": 64,
+    ])
+    let symbolizer = NamesByAddress()
+    let all = NamedProfile(builder.samples, symbolizer: symbolizer)
+    #expect(try all.functions("f") == ["f"])
+    #expect(try all.functions("^[fg]$") == ["f", "g"])
+    #expect(try all.functions("p") == [])
+    let profile = NamedProfile(
+        filter(builder.samples, holding: ["f"], symbolizer: symbolizer), symbolizer: symbolizer)
+    #expect(profile.sampleCount == 95)
+    func rows(_ relation: CallRelation) -> [String] {
+        profile.ranking(relation, of: ["f"]).rows.map {
+            "\($0.name) \($0.selfValue / 10_000_000) \($0.totalValue / 10_000_000)"
+        }
+    }
+    #expect(rows(.callers) == ["[truncated] 64 64", "A 1 19", "[none] 0 8", "B 0 4", "f 0 4"])
+    #expect(rows(.callees) == ["g 22 22", "h 8 8", "f 0 4"])
+    let first = try #require(profile.ranking(.callers, of: ["f"], limit: 1).rows.first)
+    #expect(abs(first.totalShare.value - 64.0 / 95) < 1e-12)
+}
+
 @Test func `two agents that share a host's name stay two hosts`() {
     var builder = SampleBuilder()
     builder.add(host: "a", ["p/p;f": 1])

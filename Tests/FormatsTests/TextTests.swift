@@ -88,3 +88,24 @@ func `control characters are escaped before a terminal sees them`(text: String, 
             """)
     #expect(SummaryLine.text(answer.header, withIntervals: false).hasSuffix("(no caller 3, bad CFI 1)"))
 }
+
+@Test func `costs are cores times the price, and without a price there are cores alone`() {
+    var builder = SampleBuilder()
+    // 15 s of CPU time in 10 s: 1.5 cores.
+    builder.add(["p/p;main;f": 1000, "p/p;main": 500])
+    let profile = NamedProfile(builder.samples, symbolizer: NamesByAddress())
+    var answer = TopAnswer(
+        of: profile, ranking: profile.ranking(by: .function, sort: .total), asked: profile.range,
+        coverage: Coverage(of: profile))
+    answer.addCosts(of: profile, price: nil)
+    #expect(answer.rows[0].cost?.perHour == nil)
+    #expect(CostTable(answer, title: "function").text().contains("no price of a core is set (pricePerCoreHour"))
+    answer.addCosts(of: profile, price: CorePrice(perCoreHour: 0.5, currency: "EUR"))
+    #expect(answer.rows.map(\.name) == ["main", "f"])
+    #expect(answer.rows.compactMap { $0.cost?.totalCores } == [1.5, 1])
+    #expect(answer.rows.compactMap { $0.cost?.selfCores } == [0.5, 1])
+    #expect(answer.rows.compactMap { $0.cost?.perHour } == [0.75, 0.5])
+    #expect(answer.rows.compactMap { $0.cost?.perDay } == [18, 12])
+    #expect(CostTable(answer, title: "function").text().contains("an hour EUR  a day EUR  function\n"))
+    #expect(String(decoding: answer.json(), as: UTF8.self).contains(#""price":{"perCoreHour":0.5,"currency":"EUR"}"#))
+}

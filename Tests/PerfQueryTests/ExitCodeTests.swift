@@ -16,13 +16,14 @@ import Testing
         (["flamegraph", "--version", ""], "--version needs a name or a pattern"),
         (["services", "--label", "a"], "--label: 'a' is neither NAME=VALUE nor NAME!=VALUE"),
         (["services", "--label", "!a!=b"], "--label: '!a!=b' is neither NAME=VALUE"),
-        (["top", "--callers-of", "f"], "--callers-of comes later; 'perf-query top --help' lists what there is"),
+        (["top", "--callers-of", "f", "--callees-of", "g"], "give either --callers-of or --callees-of"),
+        (["top", "--callers-of", "f", "--by", "line"], "rank functions; leave --by away"),
+        (["top", "--callees-of", ""], "need a function's name"),
         (["services", "--ca", "f"], "--ca comes later; 'perf-query services --help' lists what there is"),
         (
-            ["top", "--by", "version"],
-            "--by version comes later; there are: function, line, module, thread, process, host, service"
+            ["top", "--by", "label:"],
+            "--by: 'label:' is none of function, line, module, process, thread, host, service"
         ),
-        (["top", "--by", "label:zone"], "--by label:zone comes later"),
         (["top", "--by", "x"], "--by: 'x' is none of"),
         (["top", "--limit", "0"], "--limit must be 1 to 10000"),
         (["top", "--limit", "10001"], "--limit must be 1 to 10000"),

@@ -62,6 +62,14 @@ extension QueryService {
             nearby: heaviest(profile))
     }
 
+    static func noFunction(_ name: String, _ profile: NamedProfile) -> APIError {
+        let names = Set(profile.frames.filter { ![.process, .thread, .marker].contains($0.kind) }.map(\.name))
+        let nearest = nearestName(to: name, among: names.sorted())
+        return APIError(
+            .noData, "no function is called '\(name)' or matches that in \(profile.sampleCount) samples",
+            nearby: nearest.map { [$0] } ?? heaviest(profile))
+    }
+
     static func nothingShown(_ question: Question, _ profile: NamedProfile) -> APIError {
         let filter = question.filter
         let given = [

@@ -2,6 +2,7 @@ import Analysis
 import Dispatch
 import FlameGraphs
 import Formats
+import Patterns
 import ProfileStore
 import Profiles
 import Settings
@@ -18,18 +19,20 @@ struct QueryService: Sendable {
 
     let store: any ProfileStore
     let timeLimit: Duration
+    let price: CorePrice?
     /// Ranking and drawing may take long; they get threads of their own, so that ingest has the others.
     private let computing = DispatchQueue(label: "query.compute", attributes: .concurrent)
 
-    init(store: any ProfileStore, timeLimit: Duration) {
+    init(store: any ProfileStore, timeLimit: Duration, price: CorePrice? = nil) {
         self.store = store
+        self.price = price
         self.timeLimit = timeLimit
     }
 
     func answer(_ question: Question) async throws(APIError) -> Answer {
         let needsStacks =
-            question.endpoint == .top && [.function, .line, .module, .process, .thread].contains(question.dimension)
-            || [.function, .line, .module, .process, .thread].contains(question.seriesBy)
+            question.endpoint == .top && (question.dimension.needsStacks || !question.filter.isEmpty)
+            || question.endpoint == .timeline && (question.seriesBy?.needsStacks ?? false || !question.filter.isEmpty)
             || question.endpoint == .flamegraph || !question.selection.processes.isEmpty
             || !question.selection.threads.isEmpty || !question.selection.frames.isEmpty
         var stored = try await samples(
@@ -45,9 +48,11 @@ struct QueryService: Sendable {
         let tables: [ModuleIdentity: SymbolTable]
         do { tables = try await store.symbolTables(for: modules) } catch { throw APIError(error) }
         let answer = stored
-        let delivered = question.endpoint == .timeline ? try await delivered(question) : SampleSet()
+        let material = Material(
+            tables: tables, price: price,
+            delivered: question.endpoint == .timeline ? try await delivered(question) : SampleSet())
         let result = await withCheckedContinuation { continuation in
-            computing.async { continuation.resume(returning: Self.compute(question, answer, tables, delivered)) }
+            computing.async { continuation.resume(returning: Self.compute(question, answer, material)) }
         }
         return try result.get()
     }
@@ -68,14 +73,33 @@ struct QueryService: Sendable {
         return Answer(contentType: "application/json", bytes: AgentsAnswer(agents: rows).json() + [0x0A])
     }
 
+    /// What answering takes beside the samples.
+    private struct Material: Sendable {
+        var tables: [ModuleIdentity: SymbolTable]
+        var price: CorePrice?
+        /// Of a timeline: who delivered when.
+        var delivered: SampleSet
+    }
+
     private static func compute(
-        _ question: Question, _ all: SampleAnswer, _ tables: [ModuleIdentity: SymbolTable], _ delivered: SampleSet
+        _ question: Question, _ all: SampleAnswer, _ material: Material
     ) -> Result<Answer, APIError> {
-        let symbolizer = ModuleSymbolizer(tables: tables, names: question.names)
+        let symbolizer = ModuleSymbolizer(tables: material.tables, names: question.names)
         var stored = all
         stored.samples = filter(all.samples, byFrames: question.frames, symbolizer: symbolizer)
         if stored.samples.slices.isEmpty {
             return .failure(noFrame(question, NamedProfile(all.samples, symbolizer: symbolizer)))
+        }
+        var functions: Set<String> = []
+        if let (_, function) = question.relation {
+            let profile = NamedProfile(stored.samples, symbolizer: symbolizer)
+            do throws(PatternError) {
+                functions = try profile.functions(function)
+            } catch {
+                return .failure(APIError(error, parameter: question.callersOf == nil ? "callees_of" : "callers_of"))
+            }
+            if functions.isEmpty { return .failure(noFunction(function, profile)) }
+            stored.samples = filter(stored.samples, holding: functions, symbolizer: symbolizer)
         }
         let profile = NamedProfile(
             stored.samples, symbolizer: symbolizer, range: stored.coveredRange, filter: question.filter)
@@ -83,7 +107,7 @@ struct QueryService: Sendable {
             return .failure(nothingShown(question, NamedProfile(stored.samples, symbolizer: symbolizer)))
         }
         do throws(APIError) {
-            return .success(try compute(question, stored, profile, delivered))
+            return .success(try compute(question, stored, profile, functions, material))
         } catch {
             return .failure(error)
         }
@@ -96,7 +120,8 @@ struct QueryService: Sendable {
     }
 
     private static func compute(
-        _ question: Question, _ stored: SampleAnswer, _ profile: NamedProfile, _ delivered: SampleSet
+        _ question: Question, _ stored: SampleAnswer, _ profile: NamedProfile, _ functions: Set<String>,
+        _ material: Material
     ) throws(APIError) -> Answer {
         let coverage = coverage(profile, stored)
         func header() -> AnswerHeader { AnswerHeader(of: profile, asked: question.asked, coverage: coverage) }
@@ -105,8 +130,14 @@ struct QueryService: Sendable {
         }
         switch question.endpoint {
         case .top:
-            let ranking = profile.ranking(by: question.dimension, sort: question.order, limit: question.limit)
-            var answer = json(TopAnswer(of: profile, ranking: ranking, asked: question.asked, coverage: coverage))
+            let ranking =
+                question.relation.map {
+                    profile.ranking($0.0, of: functions, sort: question.order, limit: question.limit)
+                } ?? profile.ranking(by: question.dimension, sort: question.order, limit: question.limit)
+            var top = TopAnswer(of: profile, ranking: ranking, asked: question.asked, coverage: coverage)
+            if question.byCost { top.addCosts(of: profile, price: material.price) }
+            if question.relation != nil { top.of = functions.sorted() }
+            var answer = json(top)
             answer.note = note(of: [note(ranking, of: question), filterNote(profile)])
             return answer
         case .services:
@@ -122,7 +153,7 @@ struct QueryService: Sendable {
         case .types:
             return json(
                 TypesAnswer(header: header(), rows: Inventory.types(stored.samples, range: stored.coveredRange)))
-        case .timeline: return try timeline(profile, question, delivered: delivered, header: header())
+        case .timeline: return try timeline(profile, question, delivered: material.delivered, header: header())
         case .flamegraph:
             switch question.format {
             case .json:

@@ -23,6 +23,12 @@ struct Question: Equatable {
     var asked: TimeRange
     var dimension = Dimension.function
     var order = RankingOrder.`self`
+    /// Functions whose callers or callees the rows are: a name, or a regular expression.
+    var relation: (CallRelation, String)? { callersOf.map { (.callers, $0) } ?? calleesOf.map { (.callees, $0) } }
+    var callersOf: String?
+    var calleesOf: String?
+    /// Adds cores and money to the rows.
+    var byCost = false
     var limit = 20
     var format = Format.svg
     var withThreads = false
@@ -44,7 +50,7 @@ struct Question: Equatable {
         let common = ["service", "version", "label", "host", "process", "thread", "frame", "type", "from", "to"]
         let filters = ["focus", "ignore", "hide", "show_from"]
         return switch endpoint {
-        case .top: common + filters + ["by", "sort", "limit", "names"]
+        case .top: common + filters + ["by", "callers_of", "callees_of", "cost", "sort", "limit", "names"]
         case .flamegraph: common + filters + ["format", "threads", "lines", "value", "plain", "names"]
         case .timeline: common + filters + ["by", "sort", "limit", "step", "names"]
         case .services, .hosts, .labels, .types: common
@@ -145,19 +151,30 @@ struct Question: Equatable {
             }
             selection.type = type
         }
-        if endpoint == .timeline {
-            if let by = given["by"], by != ["all"] { seriesBy = try word("by", Dimension.service) }
-            limit = 10
-            if let text = try single("step") {
-                guard let seconds = Double(text), seconds > 0, seconds <= 1e9 else {
-                    throw APIError(.badRequest, "step: '\(text)' is no number of seconds")
-                }
-                step = max(1, Int64(seconds * 1e9))
+        if let text = try single("by"), endpoint != .timeline || text != "all" {
+            guard let dimension = Dimension(text) else {
+                throw APIError(.badRequest, "by: '\(text)' is not known", nearby: Dimension.words)
             }
-        } else {
-            dimension = try word("by", Dimension.function)
+            self.dimension = dimension
+            seriesBy = dimension
         }
-        order = try word("sort", RankingOrder.`self`)
+        (callersOf, calleesOf) = (try single("callers_of"), try single("callees_of"))
+        if let (_, function) = relation {
+            guard callersOf == nil || calleesOf == nil, dimension == .function else {
+                throw APIError(.badRequest, "callers_of and callees_of go neither together nor with by")
+            }
+            // A name need not be an expression; one that is neither is told when the names are known.
+            guard !function.isEmpty else { throw APIError(.badRequest, "callers_of, callees_of: an empty name") }
+        }
+        byCost = try flag("cost")
+        if endpoint == .timeline { limit = 10 }
+        if let text = try single("step") {
+            guard let seconds = Double(text), seconds > 0, seconds <= 1e9 else {
+                throw APIError(.badRequest, "step: '\(text)' is no number of seconds")
+            }
+            step = max(1, Int64(seconds * 1e9))
+        }
+        order = try word("sort", relation == nil ? RankingOrder.`self` : .total)
         format = try word("format", Format.svg)
         if given["value"] != nil { measure = try word("value", Measure.samples) }
         withThreads = try flag("threads")
