@@ -134,7 +134,7 @@ let package = Package(
         testableLibrary(
             "LanguageRuntimes", ["Unwinding", "SymbolTables", "LinuxSystem", "CLinux", "Profiles", "ByteCoding"]),
         library("Analysis", ["Profiles", "Patterns"]),
-        library("Formats", ["Profiles", "Analysis"]),
+        library("Formats", ["Profiles", "Analysis", "Compression", "ByteCoding"]),
         library("FlameGraphs", ["Profiles", "Analysis"]),
         library(
             "WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, "Digests"], exclude: ["wire.proto"]),
@@ -184,7 +184,7 @@ let package = Package(
             "LanguageRuntimesTests",
             ["LanguageRuntimes", "LinuxSystem", "Profiles", "ByteCoding", "ToolOutput", "AllocationCount"]),
         tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
-        tests("FormatsTests", ["Formats", "Analysis", "Profiles", "SampleBuilder"]),
+        tests("FormatsTests", ["Formats", "Analysis", "Compression", "Profiles", "SampleBuilder", "ToolOutput"]),
         tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),
         tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
         tests(

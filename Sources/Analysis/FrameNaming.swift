@@ -55,6 +55,9 @@ struct FrameNaming {
         ]
     }
 
+    /// Whether the name says only where the code lies.
+    static func isUnknown(_ frame: NamedFrame) -> Bool { frame.name.hasPrefix("[unknown") }
+
     /// A path without its directories; names in brackets are no paths.
     static func fileName(_ path: String) -> String {
         guard !path.hasPrefix("["), let slash = path.utf8.lastIndex(of: 47) else { return path }

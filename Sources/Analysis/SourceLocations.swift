@@ -26,7 +26,7 @@ public struct SourceLocations: Sendable {
         public var mapping: UInt32
         /// In the mapping's own address space; 0 where the frame has a name in place of an address.
         public var address: UInt64
-        /// The innermost inlined function first, the one whose code it is last; never empty.
+        /// The innermost inlined function first, the one whose code it is last; empty where only the address is known.
         public var lines: [Line]
     }
 
@@ -34,7 +34,7 @@ public struct SourceLocations: Sendable {
     public private(set) var mappings: [Module] = []
     public private(set) var functions: [Function] = []
     public private(set) var locations: [Location] = []
-    /// By frame of the samples' table; `Frame.none` for processes, threads, markers and frames that no sample has.
+    /// By frame of the samples' table; `Frame.none` for processes, threads and frames that no sample has.
     private var locationOfFrame: [UInt32]
     private let stacks: StackTable
 
@@ -53,9 +53,8 @@ public struct SourceLocations: Sendable {
         for index in isUsed.indices.dropFirst() where isUsed[index] {
             let number = Int(stacks.nodes[index].frame)
             let frame = stacks.frames[number]
-            guard locationOfFrame[number] == Frame.none, ![.process, .thread, .marker].contains(frame.kind) else {
-                continue
-            }
+            guard locationOfFrame[number] == Frame.none, frame.kind != .process, frame.kind != .thread
+            else { continue }
             var mapping = Frame.none
             if frame.module != Frame.none {
                 if mappingOfModule[Int(frame.module)] == Frame.none {
@@ -65,7 +64,8 @@ public struct SourceLocations: Sendable {
                 mapping = mappingOfModule[Int(frame.module)]
             }
             var lines: [Line] = []
-            for named in naming.named(frame, of: stacks, symbolizer: symbolizer).reversed() {
+            for named in naming.named(frame, of: stacks, symbolizer: symbolizer).reversed()
+            where frame.kind != .native || !FrameNaming.isUnknown(named) {
                 let function = Function(name: named.name, file: named.file)
                 let known = functionIndex[function] ?? UInt32(functions.count)
                 if Int(known) == functions.count {

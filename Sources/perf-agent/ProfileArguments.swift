@@ -48,10 +48,21 @@ enum ProfileArguments {
     }
 
     enum Format: String, CaseIterable {
-        case text, json, folded, svg
+        case text, json, folded, svg, pprof, speedscope, firefox
+        case perfScript = "perf-script"
 
         static let names = allCases.map(\.rawValue).joined(separator: ", ")
-        static let later = ["pprof", "speedscope", "html"]
+        static let later = ["html"]
+
+        /// nil for what is drawn and told in this project's own ways.
+        var ofTool: ToolFormat? { ToolFormat(rawValue: rawValue) }
+
+        /// Of the file whose name is chosen on a terminal; nil for what is text.
+        var pictureExtension: String? {
+            if self == .svg { return rawValue }
+            guard let ofTool, ofTool.isBinary else { return nil }
+            return ofTool.fileExtensions[0]
+        }
     }
 
     /// `--format` wins over the file's extension, which wins over text.
@@ -63,12 +74,15 @@ enum ProfileArguments {
             }
             throw Failure("--format '\(word)' does not exist; there are: \(Format.names)", code: .usage)
         }
+        if let output, let tool = ToolFormat(fileName: output), let format = Format(rawValue: tool.rawValue) {
+            return format
+        }
         guard let output, let dot = output.lastIndex(of: ".") else { return .text }
         switch output[output.index(after: dot)...].lowercased() {
         case "json": return .json
         case "folded", "collapsed": return .folded
         case "svg": return .svg
-        case "html", "htm", "pprof", "pb", "gz", "speedscope":
+        case "html", "htm", "gz":
             throw Failure("a file like \(output) (--output) comes later; there are: \(Format.names)", code: .usage)
         default: return .text
         }

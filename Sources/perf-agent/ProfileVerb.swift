@@ -58,7 +58,9 @@ struct ProfileVerb: AsyncParsableCommand {
             valueName: "file"), completion: .file())
     var flamegraph: String?
     @Option(
-        help: ArgumentHelp("text, json, folded or svg (text, or by the extension of --output).", valueName: "format"),
+        help: ArgumentHelp(
+            "text, json, folded, svg, pprof, speedscope, firefox or perf-script (text, or by --output's extension).",
+            valueName: "format"),
         completion: .list(ProfileArguments.Format.allCases.map(\.rawValue)))
     var format: String?
     @Flag(help: "Prints JSON, as --format json.")
@@ -187,14 +189,14 @@ struct ProfileVerb: AsyncParsableCommand {
 
     private func resultFile(_ format: ProfileArguments.Format) -> ResultPlace? {
         if let output { return output == "-" ? nil : .asked(output) }
-        return format == .svg && Output.isTerminal ? .chosen : nil
+        return format.pictureExtension != nil && Output.isTerminal ? .chosen : nil
     }
 
     private func write(_ outcome: ProfileOutcome, _ format: ProfileArguments.Format) throws(Failure) {
         for note in outcome.notes { Output.message("note: \(note)") }
         var written: [String] = []
         if let flamegraph {
-            let path = flamegraph == ProfileArguments.chosenFile ? chosenName(outcome) : flamegraph
+            let path = flamegraph == ProfileArguments.chosenFile ? chosenName(outcome, ending: "svg") : flamegraph
             try Output.file(picture(outcome), path: path, flag: "--flamegraph")
             written.append("flame graph: \(path)")
         }
@@ -206,6 +208,8 @@ struct ProfileVerb: AsyncParsableCommand {
             if let note = folded.note { Output.message("note: \(note)") }
             bytes = folded.bytes
         case .svg: bytes = picture(outcome)
+        case .pprof, .speedscope, .firefox, .perfScript:
+            bytes = format.ofTool.map { outcome.file($0, remark: ProfileText.summary(outcome)) } ?? []
         case .text:
             if let output, output != "-" { written.append("this table: \(output)") }
             let colour = resultFile(format) == nil && Output.usesColour(environmentVariables())
@@ -214,7 +218,7 @@ struct ProfileVerb: AsyncParsableCommand {
         let path: String? =
             switch resultFile(format) {
             case .asked(let path): path
-            case .chosen: chosenName(outcome)
+            case .chosen: chosenName(outcome, ending: format.pictureExtension ?? "svg")
             case nil: nil
             }
         if let path {
@@ -240,8 +244,8 @@ struct ProfileVerb: AsyncParsableCommand {
         return graph.svg(title: outcome.request.targetText, subtitle: ProfileText.summary(outcome))
     }
 
-    /// `profile-TARGET-TIME.svg`, with nothing in it that a file's name should not hold.
-    private func chosenName(_ outcome: ProfileOutcome) -> String {
+    /// `profile-TARGET-TIME.ENDING`, with nothing in it that a file's name should not hold.
+    private func chosenName(_ outcome: ProfileOutcome, ending: String) -> String {
         var words = outcome.request.targetText
         if case .command(let arguments) = outcome.request.target {
             words = arguments.first?.split(separator: "/").last.map(String.init) ?? "command"
@@ -257,6 +261,6 @@ struct ProfileVerb: AsyncParsableCommand {
                 }.prefix(64))
         }
         let time = RFC3339.text(outcome.range.start).prefix(19).filter { $0 != "-" && $0 != ":" }
-        return "profile-\(safe(words))-\(time).svg"
+        return "profile-\(safe(words))-\(time).\(ending)"
     }
 }

@@ -8,18 +8,26 @@ struct FlameGraphVerb: AsyncParsableCommand {
         commandName: "flamegraph",
         abstract: "Draws a flame graph of everything selected.",
         discussion: """
-            On a terminal and without --output, a picture is written to flamegraph-SERVICE-TIME.svg, and its name is \
-            printed. An inlined function is a frame of its own above the one that holds its code; folded stacks end its \
+            On a terminal and without --output, a picture (or pprof's or Firefox's file) is written to flamegraph-SERVICE-TIME.svg, \
+            and its name is printed. An inlined function is a frame of its own above the one that holds its code; folded stacks end its \
             name in _[i], JIT-compiled ones in _[j], kernel functions in _[k].
 
             EXAMPLES:
-              perf-query flamegraph --service web --since 1h --output web.svg
               perf-query flamegraph --service web --format folded --threads --lines | grep worker
+              perf-query flamegraph --service web --output web.pb.gz && go tool pprof -top web.pb.gz
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case svg, folded, json
-        static let later = ["html", "pprof", "speedscope"]
+        case svg, folded, json, pprof, speedscope, firefox
+        case perfScript = "perf-script"
+        static let later = ["html"]
+
+        /// Of the file whose name is chosen; nil for what is text.
+        var pictureExtension: String? {
+            if self == .svg { return rawValue }
+            guard let format = ToolFormat(rawValue: rawValue), format.isBinary else { return nil }
+            return format.fileExtensions[0]
+        }
     }
 
     enum Value: String, ExpressibleByArgument, CaseIterable {
@@ -31,7 +39,9 @@ struct FlameGraphVerb: AsyncParsableCommand {
     @OptionGroup var selection: SelectionOptions
 
     @Option(
-        help: "svg, folded or json; else by the extension of --output, else svg.",
+        help: ArgumentHelp(
+            "svg, folded, json, pprof, speedscope, firefox or perf-script; else by the extension of --output, else svg."
+        ),
         completion: .list(Format.allCases.map(\.rawValue)))
     var format: String?
 
@@ -73,11 +83,12 @@ struct FlameGraphVerb: AsyncParsableCommand {
             throw ValidationError("--format: '\(format)' is none of \(there)")
         }
         let name = output?.split(separator: "/").last ?? ""
+        if let tool = ToolFormat(fileName: String(name)), let known = Format(rawValue: tool.rawValue) { return known }
         guard let dot = name.lastIndex(of: ".") else { return .svg }
         switch name[name.index(after: dot)...].lowercased() {
         case "json": return .json
         case "folded", "collapsed", "txt": return .folded
-        case "html", "htm", "pb", "gz", "pprof", "speedscope":
+        case "html", "htm", "gz":
             throw ValidationError("the format of '\(name)' comes later; there are: \(there) (--format)")
         default: return .svg
         }
@@ -102,12 +113,13 @@ struct FlameGraphVerb: AsyncParsableCommand {
             if let output, output != "-" {
                 try writeFile(bytes, to: output)
                 Terminal.standardError.writeLine("wrote \(output) (\(grouped(bytes.count)) bytes)")
-            } else if format == .svg, output == nil, Terminal.standardOutput.isTerminal {
-                let name = pictureName(services: selection.service, end: range.end)
+            } else if let ending = format.pictureExtension, output == nil, Terminal.standardOutput.isTerminal {
+                let name = pictureName(services: selection.service, end: range.end, ending: ending)
                 try writeFile(bytes, to: name)
                 Terminal.standardOutput.writeLine(name)
             } else {
-                try Terminal.standardOutput.writeForeign(bytes)
+                try format.pictureExtension == nil || format == .svg
+                    ? Terminal.standardOutput.writeForeign(bytes) : Terminal.standardOutput.writeResult(bytes)
             }
             sayNote(of: answer)
         }
@@ -115,11 +127,11 @@ struct FlameGraphVerb: AsyncParsableCommand {
 }
 
 /// `flamegraph-SERVICE-TIME.svg`: letters, digits, '.', '_', '-' of the service stay, `all` stands for no service.
-func pictureName(services: [String], end: Timestamp) -> String {
+func pictureName(services: [String], end: Timestamp, ending: String) -> String {
     let word = services.joined(separator: "+").map { character -> Character in
         character.isASCII && (character.isLetter || character.isNumber || "._+-".contains(character)) ? character : "_"
     }
     let service = services.isEmpty ? "all" : String(word.prefix(100))
     let time = TimeText.compact(end)
-    return "flamegraph-\(service)-\(time).svg"
+    return "flamegraph-\(service)-\(time).\(ending)"
 }

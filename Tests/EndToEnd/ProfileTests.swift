@@ -176,7 +176,7 @@ struct ProfileTests {
     @Test(arguments: [
         (["profile", "no-such-program-anywhere"], Int32(2), "no-such-program-anywhere"),
         (["profile", "host", "--type", "memory"], Int32(64), "cpu"),
-        (["profile", "host", "--format", "pprof"], Int32(64), "folded"),
+        (["profile", "host", "--format", "html"], Int32(64), "folded"),
         (["profile", "host", "--rate", "0"], Int32(64), "rate"),
         (["profile"], Int32(64), "COMMAND"),
     ])

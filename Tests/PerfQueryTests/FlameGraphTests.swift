@@ -37,6 +37,10 @@ private func names(_ folder: URL) throws -> [String] {
     (["--output", "a.svg"], "format=svg"),
     (["--output", "a.json"], "format=json"),
     (["--output", "a.folded"], "format=folded"),
+    (["--output", "a.pb.gz"], "format=pprof"),
+    (["--output", "a.speedscope.json"], "format=speedscope"),
+    (["--output", "a.json.gz"], "format=firefox"),
+    (["--output", "a.perf"], "format=perf-script"),
     (["--output", "a.json", "--format", "folded"], "format=folded"),
     (["--output", "a"], "format=svg"),
 ])

@@ -94,7 +94,8 @@ public final class HostProfiler: Sendable {
             }
         }
         return ProfileOutcome(
-            request: request, profile: profile, range: range, ledger: outcome?.ledger ?? Ledger(),
+            request: request, profile: profile, samples: collected.collection.samples, symbolizer: symbolizer,
+            range: range, ledger: outcome?.ledger ?? Ledger(),
             command: commandOutcome, processes: target.processes, notes: notes)
     }
 

@@ -1,6 +1,7 @@
 public import Analysis
 public import Formats
 public import Profiles
+public import SymbolTables
 
 /// What a one-host profile has found.
 public struct ProfileOutcome: Sendable {
@@ -14,6 +15,9 @@ public struct ProfileOutcome: Sendable {
 
     public var request: ProfileRequest
     public var profile: NamedProfile
+    /// What `profile` was made of.
+    public var samples: SampleSet
+    public var symbolizer: ModuleSymbolizer
     /// What was asked and covered.
     public var range: TimeRange
     public var ledger: Ledger
@@ -26,6 +30,13 @@ public struct ProfileOutcome: Sendable {
     public var header: AnswerHeader {
         AnswerHeader(
             of: profile, asked: range, coverage: Coverage(of: profile, dropped: ledger.dropped))
+    }
+
+    /// A file for another tool.
+    public func file(_ format: ToolFormat, remark: String) -> [UInt8] {
+        format.file(
+            of: samples, named: profile, symbolizer: symbolizer, depth: request.depth, title: request.targetText,
+            remark: remark)
     }
 
     public func answer(limit: Int) -> ProfileAnswer {

@@ -128,6 +128,14 @@ struct QueryService: Sendable {
         func json(_ answer: some JSONAnswer, note: String? = nil) -> Answer {
             Answer(contentType: "application/json", bytes: answer.json() + [0x0A], note: note)
         }
+        if question.endpoint == .flamegraph, let format = question.format.ofTool {
+            return Answer(
+                contentType: format.contentType,
+                bytes: format.file(
+                    of: stored.samples, named: profile,
+                    symbolizer: ModuleSymbolizer(tables: material.tables, names: question.names), title: title(of: question),
+                    remark: subtitle(profile, coverage)), note: filterNote(profile))
+        }
         switch question.endpoint {
         case .top:
             let ranking =
@@ -166,14 +174,12 @@ struct QueryService: Sendable {
                 return Answer(
                     contentType: "text/plain; charset=utf-8", bytes: folded.bytes,
                     note: note(of: [folded.note, filterNote(profile)]))
-            case .svg:
+            case .svg, .pprof, .speedscope, .firefox, .perfScript:
                 let measure = question.measure ?? profile.naturalMeasure
                 let graph = FlameGraph(
                     profile.callTree(withThreads: question.withThreads), measure: measure,
                     unitName: profile.unitName(measure))
-                let services = question.selection.services.map { ($0.isNegated ? "!" : "") + $0.glob }
-                let svg = graph.svg(
-                    title: services.isEmpty ? "All services" : list(services), subtitle: subtitle(profile, coverage))
+                let svg = graph.svg(title: title(of: question), subtitle: subtitle(profile, coverage))
                 return Answer(contentType: "image/svg+xml", bytes: svg, note: filterNote(profile))
             }
         }
@@ -200,6 +206,11 @@ struct QueryService: Sendable {
         return "\(counts[0]) of \(counts[1]) rows"
             + (question.limit < Question.maximumLimit
                 ? "; a larger limit shows more" : ", as many as an answer may have")
+    }
+
+    private static func title(of question: Question) -> String {
+        let services = question.selection.services.map { ($0.isNegated ? "!" : "") + $0.glob }
+        return services.isEmpty ? "All services" : list(services)
     }
 
     private static func subtitle(_ profile: NamedProfile, _ coverage: Coverage) -> String {

@@ -12,7 +12,11 @@ struct Question: Equatable {
     }
 
     enum Format: String, CaseIterable {
-        case svg, folded, json
+        case svg, folded, json, pprof, speedscope, firefox
+        case perfScript = "perf-script"
+
+        /// nil for what is drawn and told in this project's own ways.
+        var ofTool: ToolFormat? { ToolFormat(rawValue: rawValue) }
     }
 
     var endpoint: Endpoint
@@ -176,6 +180,12 @@ struct Question: Equatable {
         }
         order = try word("sort", relation == nil ? RankingOrder.`self` : .total)
         format = try word("format", Format.svg)
+        if !filter.isEmpty, format == .pprof || format == .perfScript {
+            throw APIError(
+                .badRequest,
+                "focus, ignore, hide and show_from don't go with format \(format.rawValue): it tells addresses, and its own"
+                    + " tools have such filters")
+        }
         if given["value"] != nil { measure = try word("value", Measure.samples) }
         withThreads = try flag("threads")
         withLines = try flag("lines")
