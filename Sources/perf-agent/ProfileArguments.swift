@@ -48,18 +48,17 @@ enum ProfileArguments {
     }
 
     enum Format: String, CaseIterable {
-        case text, json, folded, svg, pprof, speedscope, firefox
+        case text, json, folded, svg, html, pprof, speedscope, firefox
         case perfScript = "perf-script"
 
         static let names = allCases.map(\.rawValue).joined(separator: ", ")
-        static let later = ["html"]
 
         /// nil for what is drawn and told in this project's own ways.
         var ofTool: ToolFormat? { ToolFormat(rawValue: rawValue) }
 
         /// Of the file whose name is chosen on a terminal; nil for what is text.
         var pictureExtension: String? {
-            if self == .svg { return rawValue }
+            if self == .svg || self == .html { return rawValue }
             guard let ofTool, ofTool.isBinary else { return nil }
             return ofTool.fileExtensions[0]
         }
@@ -69,9 +68,6 @@ enum ProfileArguments {
     static func format(_ word: String?, output: String?) throws(Failure) -> Format {
         if let word {
             if let format = Format(rawValue: word) { return format }
-            if Format.later.contains(word) {
-                throw Failure("--format \(word) comes later; there are: \(Format.names)", code: .usage)
-            }
             throw Failure("--format '\(word)' does not exist; there are: \(Format.names)", code: .usage)
         }
         if let output, let tool = ToolFormat(fileName: output), let format = Format(rawValue: tool.rawValue) {
@@ -82,8 +78,10 @@ enum ProfileArguments {
         case "json": return .json
         case "folded", "collapsed": return .folded
         case "svg": return .svg
-        case "html", "htm", "gz":
-            throw Failure("a file like \(output) (--output) comes later; there are: \(Format.names)", code: .usage)
+        case "html", "htm": return .html
+        case "gz":
+            throw Failure(
+                "\(output) (--output) does not say what it is; say --format, of \(Format.names)", code: .usage)
         default: return .text
         }
     }

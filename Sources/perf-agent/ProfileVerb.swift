@@ -97,10 +97,6 @@ struct ProfileVerb: AsyncParsableCommand {
             }
             guard limit >= 0 else { throw Failure("--limit \(limit): it must be 0 or more", code: .usage) }
             if let flamegraph, flamegraph != ProfileArguments.chosenFile {
-                let later = [".html", ".htm"].contains { flamegraph.hasSuffix($0) }
-                if later {
-                    throw Failure("a flame graph as HTML comes later; give a file that ends in .svg", code: .usage)
-                }
                 if flamegraph.isEmpty { throw Failure("--flamegraph= names no file", code: .usage) }
             }
             let profiler = HostProfiler(request)
@@ -197,7 +193,8 @@ struct ProfileVerb: AsyncParsableCommand {
         var written: [String] = []
         if let flamegraph {
             let path = flamegraph == ProfileArguments.chosenFile ? chosenName(outcome, ending: "svg") : flamegraph
-            try Output.file(picture(outcome), path: path, flag: "--flamegraph")
+            let isPage = [".html", ".htm"].contains { path.lowercased().hasSuffix($0) }
+            try Output.file(isPage ? page(outcome) : picture(outcome), path: path, flag: "--flamegraph")
             written.append("flame graph: \(path)")
         }
         var bytes: [UInt8]
@@ -208,6 +205,7 @@ struct ProfileVerb: AsyncParsableCommand {
             if let note = folded.note { Output.message("note: \(note)") }
             bytes = folded.bytes
         case .svg: bytes = picture(outcome)
+        case .html: bytes = page(outcome)
         case .pprof, .speedscope, .firefox, .perfScript:
             bytes = format.ofTool.map { outcome.file($0, remark: ProfileText.summary(outcome)) } ?? []
         case .text:
@@ -242,6 +240,14 @@ struct ProfileVerb: AsyncParsableCommand {
         let graph = FlameGraph(
             outcome.profile.callTree(), measure: measure, unitName: outcome.profile.unitName(measure))
         return graph.svg(title: outcome.request.targetText, subtitle: ProfileText.summary(outcome))
+    }
+
+    private func page(_ outcome: ProfileOutcome) -> [UInt8] {
+        let measure = outcome.profile.naturalMeasure
+        return FlameGraphPage(
+            outcome.profile.callTree(), measure: measure, unitName: outcome.profile.unitName(measure),
+            title: outcome.request.targetText, subtitle: ProfileText.summary(outcome)
+        ).html()
     }
 
     /// `profile-TARGET-TIME.ENDING`, with nothing in it that a file's name should not hold.

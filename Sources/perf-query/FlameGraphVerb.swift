@@ -18,13 +18,12 @@ struct FlameGraphVerb: AsyncParsableCommand {
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case svg, folded, json, pprof, speedscope, firefox
+        case svg, html, folded, json, pprof, speedscope, firefox
         case perfScript = "perf-script"
-        static let later = ["html"]
 
         /// Of the file whose name is chosen; nil for what is text.
         var pictureExtension: String? {
-            if self == .svg { return rawValue }
+            if self == .svg || self == .html { return rawValue }
             guard let format = ToolFormat(rawValue: rawValue), format.isBinary else { return nil }
             return format.fileExtensions[0]
         }
@@ -40,7 +39,7 @@ struct FlameGraphVerb: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "svg, folded, json, pprof, speedscope, firefox or perf-script; else by the extension of --output, else svg."
+            "svg, html, folded, json, pprof, speedscope, firefox or perf-script; else by the extension of --output, else svg."
         ),
         completion: .list(Format.allCases.map(\.rawValue)))
     var format: String?
@@ -77,9 +76,6 @@ struct FlameGraphVerb: AsyncParsableCommand {
         let there = Format.allCases.map(\.rawValue).joined(separator: ", ")
         if let format {
             if let known = Format(rawValue: format) { return known }
-            if Format.later.contains(format) {
-                throw ValidationError("--format \(format) comes later; there are: \(there)")
-            }
             throw ValidationError("--format: '\(format)' is none of \(there)")
         }
         let name = output?.split(separator: "/").last ?? ""
@@ -88,8 +84,8 @@ struct FlameGraphVerb: AsyncParsableCommand {
         switch name[name.index(after: dot)...].lowercased() {
         case "json": return .json
         case "folded", "collapsed", "txt": return .folded
-        case "html", "htm", "gz":
-            throw ValidationError("the format of '\(name)' comes later; there are: \(there) (--format)")
+        case "html", "htm": return .html
+        case "gz": throw ValidationError("'\(name)' does not say what it is; say --format, of \(there)")
         default: return .svg
         }
     }
@@ -118,7 +114,7 @@ struct FlameGraphVerb: AsyncParsableCommand {
                 try writeFile(bytes, to: name)
                 Terminal.standardOutput.writeLine(name)
             } else {
-                try format.pictureExtension == nil || format == .svg
+                try format.pictureExtension == nil || format == .svg || format == .html
                     ? Terminal.standardOutput.writeForeign(bytes) : Terminal.standardOutput.writeResult(bytes)
             }
             sayNote(of: answer)

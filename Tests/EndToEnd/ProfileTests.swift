@@ -173,10 +173,21 @@ struct ProfileTests {
         #expect(try String(contentsOfFile: file, encoding: .utf8).contains("<title>price_cart"))
     }
 
+    @Test func `a flame graph whose file ends in html is a page`() throws {
+        let folder = try Folder()
+        let file = folder.path("picture.html")
+        let outcome = try Program.run(
+            "perf-agent", ["profile", "--flamegraph=\(file)", "--", Program.path("demo-load"), "checkout", "1"])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        #expect(text.hasPrefix("<!DOCTYPE html>") && text.hasSuffix("</html>\n"))
+        #expect(text.contains("<th scope=\"row\">price_cart</th><td>demo-load</td>"))
+    }
+
     @Test(arguments: [
         (["profile", "no-such-program-anywhere"], Int32(2), "no-such-program-anywhere"),
         (["profile", "host", "--type", "memory"], Int32(64), "cpu"),
-        (["profile", "host", "--format", "html"], Int32(64), "folded"),
+        (["profile", "host", "--format", "htm"], Int32(64), "folded"),
         (["profile", "host", "--rate", "0"], Int32(64), "rate"),
         (["profile"], Int32(64), "COMMAND"),
     ])

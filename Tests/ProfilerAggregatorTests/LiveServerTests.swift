@@ -302,6 +302,7 @@ import Yams
             ("/api/v1/flamegraph", 200), ("/api/v1/flamegraph?format=json&threads=true", 200),
             ("/api/v1/flamegraph?format=pprof", 200), ("/api/v1/flamegraph?format=firefox", 200),
             ("/api/v1/flamegraph?format=perf-script", 200),
+            ("/api/v1/flamegraph?format=html", 200),
             ("/api/v1/flamegraph?format=folded&value=unit&lines=true&names=full", 200),
             ("/api/v1/top?names=full", 200), ("/api/v1/top?names=long", 400), ("/api/v1/flamegraph?names=", 400),
             ("/api/v1/services", 200),

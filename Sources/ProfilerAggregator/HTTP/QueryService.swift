@@ -133,7 +133,8 @@ struct QueryService: Sendable {
                 contentType: format.contentType,
                 bytes: format.file(
                     of: stored.samples, named: profile,
-                    symbolizer: ModuleSymbolizer(tables: material.tables, names: question.names), title: title(of: question),
+                    symbolizer: ModuleSymbolizer(tables: material.tables, names: question.names),
+                    title: title(of: question),
                     remark: subtitle(profile, coverage)), note: filterNote(profile))
         }
         switch question.endpoint {
@@ -174,6 +175,14 @@ struct QueryService: Sendable {
                 return Answer(
                     contentType: "text/plain; charset=utf-8", bytes: folded.bytes,
                     note: note(of: [folded.note, filterNote(profile)]))
+            case .html:
+                let measure = question.measure ?? profile.naturalMeasure
+                let page = FlameGraphPage(
+                    profile.callTree(withThreads: question.withThreads), measure: measure,
+                    unitName: profile.unitName(measure), title: title(of: question),
+                    subtitle: subtitle(profile, coverage))
+                return Answer(
+                    contentType: "text/html; charset=utf-8", bytes: page.html(), note: filterNote(profile))
             case .svg, .pprof, .speedscope, .firefox, .perfScript:
                 let measure = question.measure ?? profile.naturalMeasure
                 let graph = FlameGraph(

@@ -12,7 +12,7 @@ struct Question: Equatable {
     }
 
     enum Format: String, CaseIterable {
-        case svg, folded, json, pprof, speedscope, firefox
+        case svg, html, folded, json, pprof, speedscope, firefox
         case perfScript = "perf-script"
 
         /// nil for what is drawn and told in this project's own ways.
