@@ -15,6 +15,9 @@ public struct NamedProfile: Sendable {
     public let totalValue: UInt64
     /// Stacks cut by `depth` are counted as cut here, and no longer as whole or broken.
     public let quality: StackQuality
+    /// Samples whose innermost function has no name; nil where no stack was looked at. What a filter leaves out doesn't
+    /// count.
+    public let unsymbolisedSamples: UInt64?
     /// What the markers of cut and broken stacks tell.
     public let incompleteStacks: IncompleteStacks
     /// Hosts and keys as in the samples; slices refer to them.
@@ -79,6 +82,8 @@ public struct NamedProfile: Sendable {
         var seen = MarkedSamples()
         var incomplete = IncompleteStacks.Counter()
         let depths = naming.depths()
+        let isUnnamed = naming.frames.map { $0.name.hasPrefix("[unknown") && $0.kind != .process && $0.kind != .thread }
+        var unnamed: UInt64 = 0
         var quality: StackQuality?
         for slice in samples.slices {
             let stacks = slice.stacks
@@ -96,6 +101,7 @@ public struct NamedProfile: Sendable {
                     shown.samples &+= count
                     shown.value &+= weight
                 }
+                if node != 0, isUnnamed[Int(naming.trie.frame[node])] { unnamed &+= count }
                 if count > 0 { squares += Double(weight) * Double(weight) / Double(count) }
                 let wasCut = markersBefore[original] == .truncated
                 let wasBroken = !wasCut && markersBefore[original] != .none
@@ -113,6 +119,7 @@ public struct NamedProfile: Sendable {
             quality = quality.map { $0 + slice.quality } ?? slice.quality
         }
         self.shown = shown
+        unsymbolisedSamples = naming.trie.count > 1 ? unnamed : nil
         self.selfValue = selfValue
         self.selfSamples = selfSamples
         self.sampleCount = sampleCount

@@ -122,6 +122,19 @@ struct RankedGroups {
         addUp(profile)
     }
 
+    /// Whether each host is of one row, or each row of one host, so that drawing hosts would be drawing the rows.
+    func areNestedInHosts(_ profile: NamedProfile) -> Bool {
+        guard case .keys(let groups) = membership, labels.count > 1 else { return false }
+        var rowsOfHost: [Host: Set<UInt32>] = [:]
+        var hostsOfRow: [UInt32: Set<Host>] = [:]
+        for slice in profile.slices where !slice.stacks.nodes.isEmpty {
+            let (host, row) = (profile.hosts[Int(slice.host)], groups[Int(slice.key)])
+            rowsOfHost[host, default: []].insert(row)
+            if labels[Int(row)].name != Dimension.missing { hostsOfRow[row, default: []].insert(host) }
+        }
+        return rowsOfHost.values.allSatisfy { $0.count == 1 } || hostsOfRow.values.allSatisfy { $0.count == 1 }
+    }
+
     /// Keeps the `limit` heaviest groups that weigh anything; the answer is how many there were.
     mutating func order(by sort: RankingOrder, limit: Int) -> Int {
         let weighty = labels.indices.filter { total[$0] > 0 }

@@ -41,6 +41,9 @@ public enum Dimension: Hashable, Sendable, CaseIterable {
         }
     }
 
+    /// Whether rows are code, and not those who ran it.
+    public var isCode: Bool { self == .function || self == .line || self == .module }
+
     /// Whether rows come from stacks, and not from whose they are.
     public var needsStacks: Bool {
         switch self {
@@ -99,11 +102,14 @@ extension NamedProfile {
     /// Functions are told apart by name, module and source file, whether they are inlined or not; lines by function, file
     /// and line, inlined functions' lines too.
     ///
-    /// For a ranking by host the unit of chance is a block of time: the hosts in it are given, not drawn.
+    /// For a ranking by host the unit of chance is a block of time: the hosts in it are given, not drawn. So they are
+    /// where rows are only another name for hosts or groups of them: each host has one service, version or value of a
+    /// label, or each value has one host.
     public func ranking(by dimension: Dimension, sort: RankingOrder = .self, limit: Int = 20) -> Ranking {
-        ranking(
-            RankedGroups(self, by: dimension), overHosts: dimension != .host, withLines: dimension == .function,
-            sort: sort, limit: limit)
+        let groups = RankedGroups(self, by: dimension)
+        return ranking(
+            groups, overHosts: dimension != .host && !groups.areNestedInHosts(self),
+            withLines: dimension == .function, sort: sort, limit: limit)
     }
 
     /// Who calls the functions of these names, or whom they call: self and total are those of the called function where

@@ -52,6 +52,8 @@ public struct Coverage: Hashable, Sendable, Decodable, JSONAnswer {
     public var cutDepths: CutDepths?
     /// Samples with broken stacks by reason, as far as their markers tell; nil in answers of older aggregators.
     public var brokenReasons: [String: UInt64]?
+    /// Samples whose innermost function has no name; nil where stacks play no part in the answer.
+    public var unsymbolised: UInt64?
 
     /// Frames of the shortest, the middle and the longest of the cut stacks.
     public struct CutDepths: Hashable, Sendable, Decodable {
@@ -82,6 +84,7 @@ public struct Coverage: Hashable, Sendable, Decodable, JSONAnswer {
         self.init(
             hosts: hosts.count, hostsSilent: hostsSilent, agents: Set(hosts.map(\.agent)).count,
             dropped: dropped, quality: profile.quality, incomplete: profile.incompleteStacks)
+        unsymbolised = profile.unsymbolisedSamples
     }
 
     public func write(to writer: inout JSONWriter) {
@@ -106,6 +109,7 @@ public struct Coverage: Hashable, Sendable, Decodable, JSONAnswer {
         }
         writer.key("brokenReasons")
         writer.counts(brokenReasons ?? [:])
+        writer.member("unsymbolised", unsymbolised)
         writer.endObject()
     }
 }
@@ -131,6 +135,8 @@ public struct AnswerHeader: Hashable, Sendable, Decodable {
     public var coverage: Coverage
     /// What filters of frames left of it; nil where there were none.
     public var shown: Shown?
+    /// What makes the answer poorer than its question wants; nil where nobody judged.
+    public var warnings: [String]?
 
     public struct Shown: Hashable, Sendable, Decodable {
         public var samples: UInt64
@@ -179,6 +185,12 @@ public struct AnswerHeader: Hashable, Sendable, Decodable {
         writer.member("intervalUnits", intervalUnits)
         writer.key("coverage")
         coverage.write(to: &writer)
+        if let warnings {
+            writer.key("warnings")
+            writer.beginArray()
+            for warning in warnings { writer.value(warning) }
+            writer.endArray()
+        }
         guard let shown else { return }
         writer.key("shown")
         writer.beginObject()

@@ -115,6 +115,10 @@ public enum SummaryLine {
             let list = reasons.prefix(3).map { "\($0.key) \(Grouped.text($0.value))" }.joined(separator: ", ") + more
             parts.append("\(Grouped.text(broken)) broken" + (list.isEmpty ? "" : " (\(list))"))
         }
+        if let unsymbolised = coverage.unsymbolised, unsymbolised > 0, samples > 0 {
+            let share = Percent.text(Double(unsymbolised) / Double(samples), places: 1)
+            parts.append("\(share) in functions without a name")
+        }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 }

@@ -71,6 +71,8 @@ public struct AgentAccount: Hashable, Sendable {
 /// How the store stands, for metrics.
 public struct StoreFigures: Equatable, Sendable {
     public var partitions = 0
+    /// Midnight of the first day that anything is stored of; nil where nothing is.
+    public var firstDay: Timestamp?
     public var bytes = 0
     public var epochs = 0
     public var storedBatches: UInt64 = 0
@@ -121,4 +123,7 @@ public protocol ProfileStore: Sendable {
     func upkeep(now: Timestamp) async throws(ProfileStoreError) -> UpkeepReport
 
     func figures() async throws(ProfileStoreError) -> StoreFigures
+
+    /// Another number after every change of what questions are answered from: answers of one version are the same.
+    func version() async -> UInt64
 }

@@ -64,6 +64,7 @@ extension SQLiteStore {
         let lastWindow = EpochAccount.lastWindowEnd(in: accounts.values)
         state.withLock { state in
             state.partitions[partition.name] = nil
+            state.version &+= 1
             state.horizon = max(state.horizon, min(lastWindow, now.nanoseconds))
         }
         dictionaries.remove(partition.name)

@@ -44,6 +44,8 @@ public final class SQLiteStore: ProfileStore {
         var partitions: [PartitionName: Partition] = [:]
         var accounts: [EpochKey: EpochAccount] = [:]
         var goodbyes: [Identifier: Timestamp] = [:]
+        /// Counts what changes answers: commits, files that went, goodbyes, symbol tables.
+        var version: UInt64 = 0
         /// Windows that start before it are expired.
         var horizon = Int64.min
         var waiting: [AppendRequest] = []
@@ -191,6 +193,7 @@ public final class SQLiteStore: ProfileStore {
                     for (key, account) in changed {
                         state.accounts[key] = account
                     }
+                    state.version &+= 1
                 }
                 try closeIfLarge(partition)
             } catch {
@@ -237,7 +240,10 @@ public final class SQLiteStore: ProfileStore {
     }
 
     public func noteGoodbye(agent: Identifier, at moment: Timestamp) async throws(ProfileStoreError) {
-        state.withLock { $0.goodbyes[agent] = moment }
+        state.withLock { state in
+            state.goodbyes[agent] = moment
+            state.version &+= 1
+        }
         try await run(on: appending) { () throws(ProfileStoreError) in
             try self.catalog.noteGoodbye(agent, at: moment)
         }
@@ -261,6 +267,7 @@ public final class SQLiteStore: ProfileStore {
             try self.catalog.store(encoded, quality: quality, of: module, from: sender, at: moment)
         }
         symbolTables.remove(module)
+        state.withLock { $0.version &+= 1 }
     }
 
     public func symbolTables(
@@ -286,15 +293,19 @@ public final class SQLiteStore: ProfileStore {
     public func revokeSymbolTables(from sender: Identifier) async throws(ProfileStoreError) {
         try await run(on: upkeeping) { () throws(ProfileStoreError) in try self.catalog.revokeTables(from: sender) }
         symbolTables.removeAll()
+        state.withLock { $0.version &+= 1 }
     }
 
     // MARK: Figures
+
+    public func version() async -> UInt64 { state.withLock { $0.version } }
 
     public func figures() async throws(ProfileStoreError) -> StoreFigures {
         let (names, accounts) = state.withLock { (Array($0.partitions.keys), Array($0.accounts.values)) }
         return try await run(on: asking) { () throws(ProfileStoreError) in
             var figures = StoreFigures()
             figures.partitions = names.count
+            figures.firstDay = names.map(\.day).min().map { Timestamp(seconds: $0 * 86_400) }
             figures.bytes = self.directory.bytes(ofDatabase: Catalog.fileName)
             for name in names { figures.bytes += self.directory.bytes(ofDatabase: name.fileName) }
             figures.epochs = accounts.count

@@ -13,6 +13,8 @@ public struct QueryAnswer: Hashable, Sendable {
     public var body: [UInt8]
     /// What the server wants a reader of the answer to know (`X-Perf-Note`).
     public var note: String?
+    /// What was done for it (`X-Perf-Explain`), where that was asked for.
+    public var explanation: String?
 }
 
 /// Asks an aggregator.
@@ -114,7 +116,8 @@ private final class ReplyCollector: ChannelInboundHandler {
                 status: Int(head.status.code),
                 answer: QueryAnswer(
                     contentType: head.headers.first(name: "content-type") ?? "", body: [],
-                    note: head.headers.first(name: "x-perf-note")))
+                    note: head.headers.first(name: "x-perf-note"),
+                    explanation: head.headers.first(name: "x-perf-explain")))
             if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > largestBody {
                 fail(.tooLarge(server, limitBytes: largestBody), context: context)
             }

@@ -40,6 +40,9 @@ func reporting(_ work: () async throws(Failure) -> Void) async throws {
 
 /// Says what the aggregator wants a reader of the answer to know.
 func sayNote(of answer: QueryAnswer) {
+    for step in answer.explanation?.split(separator: ";") ?? [] {
+        Terminal.standardError.writeLine("explain: \(step.drop { $0 == " " })")
+    }
     if let note = answer.note { Terminal.standardError.writeLine("note: \(note)") }
 }
 

@@ -98,6 +98,9 @@ struct SelectionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("What was measured (cpu unless given); see 'perf-query types'.", valueName: "type"))
     var type: [String] = []
 
+    @Flag(help: "Say on standard error what the aggregator did for the answer, and how long each step took.")
+    var explain = false
+
     func validate() throws {
         for (flag, values) in [
             ("--service", service), ("--version", version), ("--host", host), ("--process", process),
@@ -119,6 +122,7 @@ struct SelectionOptions: ParsableArguments {
         for value in thread { request.add("thread", value) }
         for value in frame { request.add("frame", value) }
         for value in type { request.add("type", value) }
+        if explain { request.add("explain", "true") }
     }
 }
 

@@ -116,3 +116,70 @@ private func share(of name: String, in profile: NamedProfile) -> Share? {
     let coverage = Double(held) / Double(rounds)
     #expect(coverage > 0.915 && coverage < 0.99, "coverage \(coverage), seed \(seed)")
 }
+
+/// Rows by version, which each host has a mix of, and by zone, which each host is in one of: is the truth held as often?
+@Test(arguments: [6, 20]) func `95 % intervals of rows by version and by label hold the truth`(hosts: Int) {
+    let seed = seedFromEnvironment()
+    var generator = SeededGenerator(seed: seed)
+    func poisson(_ mean: Double) -> UInt64 {
+        // By exponential gaps.
+        var (count, sum) = (UInt64(0), 0.0)
+        while true {
+            sum -= log(Double.random(in: 1e-12..<1, using: &generator))
+            if sum > mean { return count }
+            count += 1
+        }
+    }
+    var (byVersion, byZone) = (0, 0)
+    let rounds = 400
+    for _ in 0..<rounds {
+        // A share of version 2 is drawn for each host, around 0.3; zone a is given: every third host.
+        var mixed = SampleBuilder()
+        var placed = SampleBuilder()
+        let inZone = (0..<hosts).count { $0 % 3 == 0 }
+        for host in 0..<hosts {
+            let size = Double.random(in: 100...300, using: &generator)
+            let part = Double.random(in: 0.1...0.5, using: &generator)
+            mixed.add(host: "h\(host)", version: "2", stacks: [("p/t;f", max(1, poisson(size * part)))])
+            mixed.add(host: "h\(host)", version: "1", stacks: [("p/t;f", max(1, poisson(size * (1 - part))))])
+            let zone = Label(name: "zone", value: host % 3 == 0 ? "a" : "b")
+            for window in 0..<20 {
+                placed.add(host: "h\(host)", labels: [zone], window: window, stacks: [("p/t;f", max(1, poisson(20)))])
+            }
+        }
+        func holds(_ builder: SampleBuilder, _ dimension: Dimension, _ name: String, _ truth: Double) -> Int {
+            let ranking = NamedProfile(builder.samples, symbolizer: NamesByAddress()).ranking(by: dimension)
+            guard let share = ranking.rows.first(where: { $0.name == name })?.totalShare else { return 0 }
+            return share.low <= truth && share.high >= truth ? 1 : 0
+        }
+        byVersion += holds(mixed, .version, "2", 0.3)
+        byZone += holds(placed, .label("zone"), "a", Double(inZone) / Double(hosts))
+    }
+    // 400 rounds of 0.95 scatter by 0.011; four times that, and what the approximation owes for few hosts.
+    for (what, held) in [("version", byVersion), ("zone", byZone)] {
+        let coverage = Double(held) / Double(rounds)
+        print("\(what), \(hosts) hosts: \(coverage)")
+        #expect(coverage > 0.9, "\(what): coverage \(coverage), seed \(seed)")
+    }
+}
+
+@Test func `rows that are another name for hosts have intervals over time`() {
+    var builder = SampleBuilder()
+    for window in 0..<10 {
+        for host in 0..<4 {
+            builder.add(
+                host: "h\(host)", service: host < 2 ? "web" : "db", version: "\(host % 2)",
+                labels: [
+                    Label(name: "zone", value: host < 2 ? "a" : "b"), Label(name: "container", value: "c\(host)"),
+                ],
+                window: window, ["p/t;f": 3])
+            if host == 3 { builder.add(host: "h3", service: "db", version: "0", window: window, ["p/t;f": 1]) }
+        }
+    }
+    let profile = NamedProfile(builder.samples, symbolizer: NamesByAddress())
+    #expect(profile.ranking(by: .container).basis == .time(blocks: 10))
+    #expect(profile.ranking(by: .service).basis == .time(blocks: 10))
+    // One host runs two versions.
+    #expect(profile.ranking(by: .version).basis == .hosts(4))
+    #expect(profile.ranking(by: .function).basis == .hosts(4))
+}

@@ -34,7 +34,7 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
         "asked":{"from":"2026-09-20T23:46:40Z","to":"2026-09-21T00:01:40Z"},\
         "type":{"name":"cpu","unit":"nanoseconds"},"samples":8,"value":80000000,"intervalOver":"hosts","intervalUnits":2,\
         "coverage":{"hosts":2,"hostsSilent":1,"agents":2,"dropped":{"ringFull":2},\
-        "wholeStacks":null,"cutStacks":0,"brokenStacks":null,"cutDepths":null,"brokenReasons":{}},
+        "wholeStacks":null,"cutStacks":0,"brokenStacks":null,"cutDepths":null,"brokenReasons":{},"unsymbolised":3},
         """.trimmingCharacters(in: .newlines)
     let profile = profile()
     let header = top(profile).header

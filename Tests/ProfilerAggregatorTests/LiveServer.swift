@@ -65,6 +65,18 @@ final class LiveServer: Sendable {
         }
     }
 
+    /// Header and body as they came, of an answer that is not chunked.
+    func answer(_ path: String) async throws -> (head: String, body: String) {
+        let port = addresses.http.port
+        return try await onThread {
+            let connection = try RawConnection(port: port)
+            try connection.send(Array("GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8))
+            let text = String(decoding: try connection.receiveAll(seconds: 20), as: UTF8.self)
+            guard let end = text.range(of: "\r\n\r\n") else { throw RawConnection.Failure(what: "no header: \(text)") }
+            return (String(text[..<end.lowerBound]), String(text[end.upperBound...]))
+        }
+    }
+
     private static func unchunked(_ bytes: [UInt8]) -> [UInt8] {
         var body: [UInt8] = []
         var rest = bytes[...]

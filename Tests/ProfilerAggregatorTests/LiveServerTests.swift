@@ -347,6 +347,11 @@ import Yams
             ("label=zone=b&label=zone=c", "no samples with label zone=b, zone=c", #"["zone=a"]"#),
             ("service=web&version=2", "no samples of version 2", #"["1"]"#),
             ("host=host-3&version=1", "no samples on host host-3", #"["host-1","host-2"]"#),
+            (
+                "from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z",
+                "nothing is stored between 2020-01-01T00:00:00Z and 2020-01-02T00:00:00Z; what is stored begins on 20",
+                "[]"
+            ),
             ("thread=main", "no samples of thread main", #"["worker-#"]"#),
             ("frame=none&service=db", "no stack of 240 samples holds the frames asked for", #"["vfs_read"]"#),
             ("focus=none&service=db", "--focus 'none' leaves nothing of 240 samples", #"["vfs_read"]"#),

@@ -214,6 +214,12 @@ func `what is not YAML is an error with a line`(yaml: String) {
     ("retention: {age: 5s}", "aggregator.yaml:1: retention.age: '5s' can't be used"),
     ("retention: {aeg: 5d}", "aggregator.yaml:1: unknown key 'retention.aeg'; did you mean 'retention.age'?"),
     ("limits: {connections: 0}", "aggregator.yaml:1: limits.connections: '0' can't be used"),
+    (
+        "pricePerCoreHour: cheap",
+        "aggregator.yaml:1: pricePerCoreHour: 'cheap' can't be used; expected an amount of money"
+    ),
+    ("pricePerCoreHour: -1", "aggregator.yaml:1: pricePerCoreHour: '-1' can't be used"),
+    ("pricePerCorHour: 1", "aggregator.yaml:1: unknown key 'pricePerCorHour'; did you mean 'pricePerCoreHour'?"),
     ("limits: {message: 17MiB}", "aggregator.yaml:1: limits.message: '17MiB' can't be used"),
     ("limits: {expanded_batch: 65MiB}", "aggregator.yaml:1: limits.expanded_batch: '65MiB' can't be used"),
 ])
@@ -223,6 +229,18 @@ func `an aggregator's file is checked likewise`(yaml: String, expected: String) 
             file: SettingsFile(path: "aggregator.yaml", text: yaml), environment: [:], flags: .init())
     }
     #expect(text.hasPrefix(expected), "\(text)")
+}
+
+@Test func `a core may have a price and a currency`() throws {
+    func settings(_ yaml: String, _ environment: [String: String] = [:]) throws -> AggregatorSettings {
+        try AggregatorSettings.resolve(
+            file: SettingsFile(path: "a.yaml", text: yaml), environment: environment, flags: .init())
+    }
+    #expect(try settings("").pricePerCoreHour == nil)
+    let priced = try settings("pricePerCoreHour: 0.034\ncurrency: EUR")
+    #expect(priced.pricePerCoreHour == 0.034)
+    #expect(priced.currency == "EUR")
+    #expect(try settings("", ["PERF_AGGREGATOR_PRICE_PER_CORE_HOUR": "2"]).pricePerCoreHour == 2)
 }
 
 @Test func `an address that is not loopback needs insecure, wherever it was given`() throws {

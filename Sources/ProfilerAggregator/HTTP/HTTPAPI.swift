@@ -107,6 +107,7 @@ final class HTTPAPI: Sendable {
         headers[.contentSecurityPolicy] = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
         headers[.xContentTypeOptions] = "nosniff"
         if let note = answer.note, let name = HTTPField.Name("X-Perf-Note") { headers[name] = note }
+        if let text = answer.explanation, let name = HTTPField.Name("X-Perf-Explain") { headers[name] = text }
         return Response(
             status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.bytes)))
     }

@@ -14,8 +14,10 @@ extension QueryService {
         guard !all.slices.isEmpty else {
             let seen = ((try? await store.agents()) ?? []).map(\.lastSeen).max()
             guard let seen else { return APIError(.noData, "nothing is stored yet: no agent has delivered a batch") }
+            let first = (try? await store.figures())?.firstDay
+            let begins = first.map { "what is stored begins on \(TimeText.toSecond($0).prefix(10)), and " } ?? ""
             return APIError(
-                .noData, "nothing is stored \(range); the last batch came at \(TimeText.toSecond(seen))")
+                .noData, "nothing is stored \(range); \(begins)the last batch came at \(TimeText.toSecond(seen))")
         }
         // Field after field is added to the selection, until one leaves nothing of what the fields before it kept.
         var wide = Selection(type: asked.type)
@@ -44,8 +46,11 @@ extension QueryService {
             return noLabel(name, patterns, before, range)
         }
         if isLast({ $0.hosts = asked.hosts }) {
+            let hosts = NamePatterns(asked.hosts)
+            let seen = ((try? await store.agents()) ?? []).filter { hosts.matches($0.host) }.map(\.lastSeen).max()
+            let last = seen.map { "; the last batch of such a host came at \(TimeText.toSecond($0))" } ?? ""
             return APIError(
-                .noData, "no samples on host \(words(asked.hosts)) \(range)",
+                .noData, "no samples on host \(words(asked.hosts)) \(range)\(last)",
                 nearby: nearest(asked.hosts.first?.glob, Inventory.hosts(kept).map(\.name)))
         }
         kept = filter(try await samples(wide, time, detail: .stacks).samples, by: wide)

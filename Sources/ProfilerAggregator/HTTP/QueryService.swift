@@ -15,11 +15,14 @@ struct QueryService: Sendable {
         var bytes: [UInt8]
         /// What a reader of the answer should know.
         var note: String?
+        /// What was done for it, where that was asked for.
+        var explanation: String?
     }
 
     let store: any ProfileStore
     let timeLimit: Duration
     let price: CorePrice?
+    private let cache = AnswerCache(maximumBytes: 64 << 20)
     /// Ranking and drawing may take long; they get threads of their own, so that ingest has the others.
     private let computing = DispatchQueue(label: "query.compute", attributes: .concurrent)
 
@@ -29,7 +32,28 @@ struct QueryService: Sendable {
         self.timeLimit = timeLimit
     }
 
+    /// The answer, from memory where the same was asked of the same store.
     func answer(_ question: Question) async throws(APIError) -> Answer {
+        var explanation = Explanation()
+        var key = question
+        key.isExplained = false
+        // Taken before anything is read: what is committed meanwhile makes the next question's version another.
+        let version = await store.version()
+        var answer: Answer
+        if let known = cache.answer(to: key, version: version) {
+            answer = known
+            explanation.finished("found the answer in memory, of store version \(version)")
+        } else {
+            answer = try await freshAnswer(key, &explanation)
+            cache.keep(answer, to: key, version: version)
+        }
+        if question.isExplained { answer.explanation = explanation.text }
+        return answer
+    }
+
+    private func freshAnswer(
+        _ question: Question, _ explanation: inout Explanation
+    ) async throws(APIError) -> Answer {
         let needsStacks =
             question.endpoint == .top && (question.dimension.needsStacks || !question.filter.isEmpty)
             || question.endpoint == .timeline && (question.seriesBy?.needsStacks ?? false || !question.filter.isEmpty)
@@ -37,8 +61,13 @@ struct QueryService: Sendable {
             || !question.selection.threads.isEmpty || !question.selection.frames.isEmpty
         var stored = try await samples(
             question.selection, question.asked, detail: needsStacks ? .stacks : .totals)
+        let rows = stored.samples.slices.reduce(0) { $0 + $1.stacks.nodes.count }
+        explanation.finished(
+            "read \(stored.samples.slices.count) slices with \(rows) rows of \(stored.samples.hosts.count) hosts, merged "
+                + "into \(stored.samples.stacks.nodes.count) nodes of \(stored.samples.stacks.frames.count) frames")
         let selection = question.selection
         stored.samples = filter(stored.samples, by: selection)
+        explanation.finished("selected \(stored.samples.slices.count) slices")
         guard !stored.samples.slices.isEmpty else { throw try await noData(selection, question.asked) }
 
         var modules: [ModuleIdentity] = []
@@ -47,6 +76,7 @@ struct QueryService: Sendable {
         }
         let tables: [ModuleIdentity: SymbolTable]
         do { tables = try await store.symbolTables(for: modules) } catch { throw APIError(error) }
+        explanation.finished("looked up \(tables.count) symbol tables of \(modules.count) modules")
         let answer = stored
         let material = Material(
             tables: tables, price: price,
@@ -54,6 +84,7 @@ struct QueryService: Sendable {
         let result = await withCheckedContinuation { continuation in
             computing.async { continuation.resume(returning: Self.compute(question, answer, material)) }
         }
+        explanation.finished("named, ranked, drew and wrote")
         return try result.get()
     }
 
@@ -124,9 +155,20 @@ struct QueryService: Sendable {
         _ material: Material
     ) throws(APIError) -> Answer {
         let coverage = coverage(profile, stored)
-        func header() -> AnswerHeader { AnswerHeader(of: profile, asked: question.asked, coverage: coverage) }
+        let isAboutCode = question.endpoint == .flamegraph || question.endpoint == .top && question.dimension.isCode
+        func judged(_ header: AnswerHeader) -> AnswerHeader {
+            var header = header
+            header.warnings = AnswerWarnings.warnings(header, about: isAboutCode ? .code : .owners)
+            return header
+        }
+        func header() -> AnswerHeader {
+            judged(AnswerHeader(of: profile, asked: question.asked, coverage: coverage))
+        }
+        let warning = Self.warning(header())
         func json(_ answer: some JSONAnswer, note: String? = nil) -> Answer {
-            Answer(contentType: "application/json", bytes: answer.json() + [0x0A], note: note)
+            Answer(
+                contentType: "application/json", bytes: answer.json() + [0x0A],
+                note: Self.note(of: [warning, note]))
         }
         if question.endpoint == .flamegraph, let format = question.format.ofTool {
             return Answer(
@@ -135,7 +177,7 @@ struct QueryService: Sendable {
                     of: stored.samples, named: profile,
                     symbolizer: ModuleSymbolizer(tables: material.tables, names: question.names),
                     title: title(of: question),
-                    remark: subtitle(profile, coverage)), note: filterNote(profile))
+                    remark: subtitle(profile, coverage)), note: note(of: [warning, filterNote(profile)]))
         }
         switch question.endpoint {
         case .top:
@@ -146,8 +188,9 @@ struct QueryService: Sendable {
             var top = TopAnswer(of: profile, ranking: ranking, asked: question.asked, coverage: coverage)
             if question.byCost { top.addCosts(of: profile, price: material.price) }
             if question.relation != nil { top.of = functions.sorted() }
+            top.header = judged(top.header)
             var answer = json(top)
-            answer.note = note(of: [note(ranking, of: question), filterNote(profile)])
+            answer.note = note(of: [Self.warning(top.header), note(ranking, of: question), filterNote(profile)])
             return answer
         case .services:
             return json(
@@ -174,7 +217,7 @@ struct QueryService: Sendable {
                     measure: question.measure, isPlain: question.isPlain)
                 return Answer(
                     contentType: "text/plain; charset=utf-8", bytes: folded.bytes,
-                    note: note(of: [folded.note, filterNote(profile)]))
+                    note: note(of: [warning, folded.note, filterNote(profile)]))
             case .html:
                 let measure = question.measure ?? profile.naturalMeasure
                 let page = FlameGraphPage(
@@ -182,14 +225,15 @@ struct QueryService: Sendable {
                     unitName: profile.unitName(measure), title: title(of: question),
                     subtitle: subtitle(profile, coverage))
                 return Answer(
-                    contentType: "text/html; charset=utf-8", bytes: page.html(), note: filterNote(profile))
+                    contentType: "text/html; charset=utf-8", bytes: page.html(),
+                    note: note(of: [warning, filterNote(profile)]))
             case .svg, .pprof, .speedscope, .firefox, .perfScript:
                 let measure = question.measure ?? profile.naturalMeasure
                 let graph = FlameGraph(
                     profile.callTree(withThreads: question.withThreads), measure: measure,
                     unitName: profile.unitName(measure))
                 let svg = graph.svg(title: title(of: question), subtitle: subtitle(profile, coverage))
-                return Answer(contentType: "image/svg+xml", bytes: svg, note: filterNote(profile))
+                return Answer(contentType: "image/svg+xml", bytes: svg, note: note(of: [warning, filterNote(profile)]))
             }
         }
     }
@@ -198,6 +242,11 @@ struct QueryService: Sendable {
     private static func note(of parts: [String?]) -> String? {
         let said = parts.compactMap { $0 }
         return said.isEmpty ? nil : said.joined(separator: "; ")
+    }
+
+    private static func warning(_ header: AnswerHeader) -> String? {
+        let warnings = header.warnings ?? []
+        return warnings.isEmpty ? nil : "warning: " + warnings.joined(separator: "; ")
     }
 
     /// Says which filters match nothing.

@@ -6,7 +6,7 @@ import Settings
 import SymbolTables
 
 /// A question of the HTTP API, read from the parameters of its URI.
-struct Question: Equatable {
+struct Question: Hashable {
     enum Endpoint: String, CaseIterable, Sendable {
         case top, flamegraph, timeline, services, hosts, labels, types
     }
@@ -33,6 +33,8 @@ struct Question: Equatable {
     var calleesOf: String?
     /// Adds cores and money to the rows.
     var byCost = false
+    /// Says with the answer what was done for it.
+    var isExplained = false
     var limit = 20
     var format = Format.svg
     var withThreads = false
@@ -51,7 +53,9 @@ struct Question: Equatable {
     private static let maximumPatternBytes = 1024
     /// Names of the parameters that an endpoint takes.
     static func parameters(of endpoint: Endpoint) -> [String] {
-        let common = ["service", "version", "label", "host", "process", "thread", "frame", "type", "from", "to"]
+        let common = [
+            "service", "version", "label", "host", "process", "thread", "frame", "type", "from", "to", "explain",
+        ]
         let filters = ["focus", "ignore", "hide", "show_from"]
         return switch endpoint {
         case .top: common + filters + ["by", "callers_of", "callees_of", "cost", "sort", "limit", "names"]
@@ -171,6 +175,7 @@ struct Question: Equatable {
             guard !function.isEmpty else { throw APIError(.badRequest, "callers_of, callees_of: an empty name") }
         }
         byCost = try flag("cost")
+        isExplained = try flag("explain")
         if endpoint == .timeline { limit = 10 }
         if let text = try single("step") {
             guard let seconds = Double(text), seconds > 0, seconds <= 1e9 else {
