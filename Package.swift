@@ -221,7 +221,7 @@ let package = Package(
             dependencies: [
                 "PerfEvents", "ProfilerAgent", "WireProtocol", "ProfileStore", "Analysis", "Formats", "FlameGraphs",
                 "SymbolTables", "SymbolSources", "Unwinding", "ObjectFiles", "Compression", "ByteCoding", "Profiles",
-                "AllocationCount",
+                "AllocationCount", "SampleBuilder",
             ], path: "Tests/Benchmarks", swiftSettings: settings),
         .executableTarget(
             name: "ObjectHelperProgram", dependencies: ["ProfilerAgent"], path: "Tests/ObjectHelperProgram",

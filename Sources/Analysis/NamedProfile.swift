@@ -58,6 +58,13 @@ public struct NamedProfile: Sendable {
         _ samples: SampleSet, symbolizer: some Symbolizer, depth: Int = 1024, range: TimeRange? = nil,
         filter: FrameFilter = FrameFilter()
     ) {
+        self.init(
+            samples, names: StackNames(samples, symbolizer: symbolizer, depth: depth, filter: filter), range: range,
+            filter: filter)
+    }
+
+    /// Of samples whose table the names were made for.
+    init(_ samples: SampleSet, names: StackNames, range: TimeRange?, filter: FrameFilter = FrameFilter()) {
         hosts = samples.hosts
         keys = samples.keys
         slices = samples.slices
@@ -65,9 +72,9 @@ public struct NamedProfile: Sendable {
         self.range = range ?? samples.range ?? TimeRange(start: epoch, end: epoch)
         type = samples.slices.first.map { samples.keys[Int($0.key)].type } ?? .cpu
 
-        var naming = NodeNaming(samples, symbolizer: symbolizer, filter: filter)
-        let markersBefore = naming.marker
-        let newlyCut = naming.cut(to: max(1, depth))
+        let naming = names.naming
+        let markersBefore = names.markersBefore
+        let newlyCut = names.newlyCut
         frames = naming.frames
         trie = naming.trie
         namedNode = naming.namedNode
@@ -154,6 +161,23 @@ public struct NamedProfile: Sendable {
     /// `value` as cores: CPU seconds per second of the range; nil where it is no CPU time or the range is empty.
     public func cores(_ value: UInt64) -> Double? {
         Analysis.cores(value, type: type, range: range)
+    }
+}
+
+/// The names of a table's stacks, which several profiles may share.
+struct StackNames {
+    let naming: NodeNaming
+    /// By node of the table, as the samples came; and which of the nodes were cut here.
+    let markersBefore: [NodeNaming.Marker]
+    let newlyCut: [Bool]
+
+    init(
+        _ samples: SampleSet, symbolizer: some Symbolizer, depth: Int = 1024, filter: FrameFilter = FrameFilter()
+    ) {
+        var naming = NodeNaming(samples, symbolizer: symbolizer, filter: filter)
+        markersBefore = naming.marker
+        newlyCut = naming.cut(to: max(1, depth))
+        self.naming = naming
     }
 }
 

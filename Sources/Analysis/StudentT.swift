@@ -2,8 +2,8 @@ import Glibc
 
 /// Quantiles of Student's t distribution.
 ///
-/// The distribution function is the regularised incomplete beta function, by Lentz's continued fraction (DLMF 8.17.22),
-/// and is inverted by bisection down to neighbouring numbers; good to about 12 digits.
+/// The distribution function is a regularised incomplete beta function, and is inverted by bisection down to neighbouring
+/// numbers; good to about 12 digits.
 public enum StudentT {
     /// The value that a t variable with so many degrees of freedom stays below with this probability, which must lie
     /// strictly between 0 and 1; NaN otherwise or for less than one degree of freedom.
@@ -27,52 +27,18 @@ public enum StudentT {
         return (low + high) / 2
     }
 
+    /// The probability of a value as far from 0 as `t` or farther, on either side. Any number of degrees of freedom
+    /// above 0, infinitely many too; 1 where `t` is no number.
+    public static func twoSidedTail(_ t: Double, degreesOfFreedom: Double) -> Double {
+        guard !t.isNaN, degreesOfFreedom > 0 else { return 1 }
+        if t.isInfinite { return 0 }
+        // Beyond a million degrees the two distributions are the same to six digits.
+        if degreesOfFreedom > 1e6 { return erfc(abs(t) / 2.0.squareRoot()) }
+        return 2 * upperTail(abs(t), degreesOfFreedom)
+    }
+
     /// The probability of a value above `t`, for t ≥ 0.
     private static func upperTail(_ t: Double, _ freedom: Double) -> Double {
-        incompleteBeta(freedom / (freedom + t * t), freedom / 2, 0.5) / 2
-    }
-
-    private static func incompleteBeta(_ x: Double, _ a: Double, _ b: Double) -> Double {
-        if x <= 0 { return 0 }
-        if x >= 1 { return 1 }
-        let front = exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * log(x) + b * log1p(-x))
-        // The fraction converges fast on this side only; the other side is its complement.
-        if x < (a + 1) / (a + b + 2) { return front * continuedFraction(x, a, b) / a }
-        return 1 - front * continuedFraction(1 - x, b, a) / b
-    }
-
-    private static func continuedFraction(_ x: Double, _ a: Double, _ b: Double) -> Double {
-        let tiny = 1e-300
-        func nonzero(_ value: Double) -> Double { abs(value) < tiny ? tiny : value }
-        var c = 1.0
-        var d = 1 / nonzero(1 - (a + b) * x / (a + 1))
-        var fraction = d
-        for step in 1...500 {
-            let m = Double(step)
-            let even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-            d = 1 / nonzero(1 + even * d)
-            c = nonzero(1 + even / c)
-            fraction *= d * c
-            let odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-            d = 1 / nonzero(1 + odd * d)
-            c = nonzero(1 + odd / c)
-            fraction *= d * c
-            if abs(d * c - 1) < 1e-16 { break }
-        }
-        return fraction
-    }
-
-    /// Stirling's series (DLMF 5.11.1) after lifting the argument above 15; glibc's lgamma writes a global.
-    private static func logGamma(_ x: Double) -> Double {
-        var x = x
-        var shift = 0.0
-        while x < 15 {
-            shift += log(x)
-            x += 1
-        }
-        let inverse = 1 / x
-        let square = inverse * inverse
-        let series = inverse * (1 / 12.0 - square * (1 / 360.0 - square * (1 / 1260.0 - square * (1 / 1680.0))))
-        return (x - 0.5) * log(x) - x + 0.5 * log(2 * Double.pi) + series - shift
+        IncompleteBeta.regularised(freedom / (freedom + t * t), freedom / 2, 0.5) / 2
     }
 }

@@ -18,15 +18,16 @@ struct UnitsOfChance {
     init(slices all: [SampleSlice], hosts: [Host], overHosts: Bool) {
         if overHosts {
             var unit: [Host: Int] = [:]
+            var unitOfIndex = [Int](repeating: -1, count: hosts.count)
             var byHost: [[Int]] = []
             for (index, slice) in all.enumerated() where !slice.stacks.nodes.isEmpty {
-                let host = hosts[Int(slice.host)]
-                if let known = unit[host] {
-                    byHost[known].append(index)
-                } else {
-                    unit[host] = byHost.count
-                    byHost.append([index])
+                let host = Int(slice.host)
+                if unitOfIndex[host] < 0 {
+                    unitOfIndex[host] = unit[hosts[host]] ?? byHost.count
+                    unit[hosts[host]] = unitOfIndex[host]
+                    if unitOfIndex[host] == byHost.count { byHost.append([]) }
                 }
+                byHost[unitOfIndex[host]].append(index)
             }
             if byHost.count >= 2 {
                 basis = .hosts(byHost.count)

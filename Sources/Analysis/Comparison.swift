@@ -1,0 +1,204 @@
+import Profiles
+
+/// The rows of two profiles with all that tests and intervals need: ratios on both sides and the variance of their
+/// difference, for shares of the whole and, where weights are CPU time, for cores per host.
+struct Comparison {
+    let units: DifferenceUnits
+    let shares: ComparedRatios
+    let cores: ComparedRatios?
+
+    init(_ pair: ProfilePair, groups: RankedGroups, sort: RankingOrder) {
+        let units = DifferenceUnits(pair)
+        self.units = units
+        var accumulator = groups.accumulator(of: pair.both)
+        let rows = groups.chosen.count
+        func values() -> [Double] {
+            let sums = sort == .self ? accumulator.own : accumulator.total
+            return sums.map { Double($0) }
+        }
+        _ = accumulator.addUp(Array(pair.base.slices.indices))
+        let baseValues = values()
+        _ = accumulator.addUp(Array(pair.base.slices.count..<pair.both.slices.count))
+        let againstValues = values()
+
+        let hostTime = (Self.hostTime(pair.base), Self.hostTime(pair.against))
+        func sides(_ base: Double, _ against: Double) -> (DifferenceVariance.Side, DifferenceVariance.Side) {
+            (
+                DifferenceVariance.Side(
+                    ratios: baseValues.map { base > 0 ? $0 / base : 0 }, whole: base, units: units.baseCount),
+                DifferenceVariance.Side(
+                    ratios: againstValues.map { against > 0 ? $0 / against : 0 }, whole: against,
+                    units: units.againstCount)
+            )
+        }
+        let shareSides = sides(Double(pair.base.totalValue), Double(pair.against.totalValue))
+        var shareVariance = DifferenceVariance(base: shareSides.0, against: shareSides.1)
+        let isCPUTime = pair.base.cores(1) != nil && pair.against.cores(1) != nil
+        let coreSides = sides(hostTime.0, hostTime.1)
+        var coreVariance = DifferenceVariance(base: coreSides.0, against: coreSides.1)
+        let baseTimes = Self.unitTimes(units.units.map(\.base), pair, isBase: true, whole: hostTime.0, units.baseCount)
+        let againstTimes = Self.unitTimes(
+            units.units.map(\.against), pair, isBase: false, whole: hostTime.1, units.againstCount)
+        let nothing = [Double](repeating: 0, count: rows)
+        for (index, unit) in units.units.enumerated() {
+            var weights: (Double?, Double?) = (nil, nil)
+            var left = nothing
+            var right = nothing
+            if !unit.base.isEmpty {
+                weights.0 = Double(accumulator.addUp(unit.base))
+                left = values()
+            }
+            if !unit.against.isEmpty {
+                weights.1 = Double(accumulator.addUp(unit.against))
+                right = values()
+            }
+            shareVariance.add(base: left, weights.0, against: right, weights.1)
+            guard isCPUTime else { continue }
+            coreVariance.add(
+                base: left, weights.0.map { _ in baseTimes[index] }, against: right,
+                weights.1.map { _ in againstTimes[index] })
+        }
+        let samples = (pair.base.effectiveSamples, pair.against.effectiveSamples)
+        shares = ComparedRatios(
+            variance: shareVariance, units: units, samples: samples, wholes: (1, 1), exposures: samples)
+        guard isCPUTime else {
+            cores = nil
+            return
+        }
+        func wholeCores(_ profile: NamedProfile, _ time: Double) -> Double {
+            time > 0 ? Double(profile.totalValue) / time : 0
+        }
+        func exposure(_ profile: NamedProfile, _ time: Double) -> Double {
+            profile.totalValue > 0 ? time * profile.effectiveSamples / Double(profile.totalValue) : 0
+        }
+        cores = ComparedRatios(
+            variance: coreVariance, units: units, samples: samples,
+            wholes: (wholeCores(pair.base, hostTime.0), wholeCores(pair.against, hostTime.1)),
+            exposures: (exposure(pair.base, hostTime.0), exposure(pair.against, hostTime.1)))
+    }
+
+    /// Nanoseconds of the range, for each host with samples.
+    private static func hostTime(_ profile: NamedProfile) -> Double {
+        profile.range.seconds * 1e9 * Double(Set(profile.hostsWithSamples).count)
+    }
+
+    /// What each unit covered: hosts all of the range, blocks of time by their windows.
+    private static func unitTimes(
+        _ slices: [[Int]], _ pair: ProfilePair, isBase: Bool, whole: Double, _ count: Int
+    ) -> [Double] {
+        let basis = (isBase ? pair.base : pair.against).intervalBasis
+        if case .hosts = basis { return slices.map { $0.isEmpty ? 0 : whole / Double(max(1, count)) } }
+        let windows = slices.map { Double(Set($0.map { pair.both.slices[$0].window.start }).count) }
+        let all = windows.reduce(0, +)
+        return windows.map { all > 0 ? whole * $0 / all : 0 }
+    }
+}
+
+/// One kind of ratio (shares, or cores per host) of all rows on both sides.
+struct ComparedRatios {
+    private let variance: DifferenceVariance
+    /// Effective samples of either side.
+    private let samples: (base: Double, against: Double)
+    /// The ratio of everything: 1 for shares.
+    private let wholes: (base: Double, against: Double)
+    /// What counts are proportional to where nothing differs.
+    private let exposures: (base: Double, against: Double)
+    private let isAlone: (base: Bool, against: Bool)
+    private let isShare: Bool
+
+    init(
+        variance: DifferenceVariance, units: DifferenceUnits, samples: (Double, Double), wholes: (Double, Double),
+        exposures: (Double, Double)
+    ) {
+        self.variance = variance
+        self.samples = samples
+        self.wholes = wholes
+        self.exposures = exposures
+        isAlone = (units.baseCount == 0, units.againstCount == 0)
+        isShare = wholes == (1, 1)
+    }
+
+    var base: DifferenceVariance.Side { variance.base }
+
+    func ratios(_ row: Int) -> (base: Double, against: Double) {
+        (variance.base.ratios[row], variance.against.ratios[row])
+    }
+
+    func delta(_ row: Int) -> Double { variance.against.ratios[row] - variance.base.ratios[row] }
+
+    private func shares(_ row: Int) -> (base: Double, against: Double) {
+        let ratios = ratios(row)
+        return (
+            wholes.base > 0 ? ratios.base / wholes.base : 0, wholes.against > 0 ? ratios.against / wholes.against : 0
+        )
+    }
+
+    /// What drawing samples adds to the variance on either side.
+    private func countVariances(_ row: Int) -> (base: Double, against: Double) {
+        func one(_ share: Double, _ whole: Double, _ samples: Double) -> Double {
+            samples > 0 ? whole * whole * max(0, share * (1 - share)) / samples : 0
+        }
+        let shares = shares(row)
+        return (one(shares.base, wholes.base, samples.base), one(shares.against, wholes.against, samples.against))
+    }
+
+    func countVariance(of row: Int) -> Double {
+        let (base, against) = countVariances(row)
+        return base + against
+    }
+
+    /// Between units, and at least that of drawing samples.
+    func variance(of row: Int) -> (value: Double, degreesOfFreedom: Double) {
+        let (base, against) = countVariances(row)
+        let alone = (isAlone.base ? base : 0) + (isAlone.against ? against : 0)
+        let between = variance.variance(of: row, alone: alone)
+        return between.value >= base + against ? between : (base + against, between.degreesOfFreedom)
+    }
+
+    func pValue(of row: Int) -> Double {
+        let delta = delta(row)
+        if delta == 0 { return 1 }
+        let (value, freedom) = variance(of: row)
+        let between = value > 0 ? StudentT.twoSidedTail(delta / value.squareRoot(), degreesOfFreedom: freedom) : 0
+        return max(between, countPValue(of: row))
+    }
+
+    private func countPValue(of row: Int) -> Double {
+        let shares = shares(row)
+        if isShare {
+            return CountTest.pValue(
+                share: shares.against, of: samples.against, against: shares.base, of: samples.base)
+        }
+        let all = exposures.base + exposures.against
+        return CountTest.conditional(
+            shares.against * samples.against, shares.base * samples.base,
+            fraction: all > 0 ? exposures.against / all : 0)
+    }
+
+    /// From pooled counts alone.
+    func attainable(_ row: Int) -> Double {
+        let shares = shares(row)
+        var count = shares.base * samples.base + shares.against * samples.against
+        if isShare { count = min(count, max(0, samples.base + samples.against - count)) }
+        let all = exposures.base + exposures.against
+        return CountTest.attainable(count, fraction: all > 0 ? exposures.against / all : 0)
+    }
+
+    /// The difference ± t·√V, and nowhere narrower than Newcombe's interval (1998, method 10) from Wilson's on the samples.
+    func change(of row: Int, _ critical: inout CriticalValues) -> Change {
+        let delta = delta(row)
+        let shares = shares(row)
+        let before = Share.wilson(shares.base, effectiveSamples: samples.base)
+        let after = Share.wilson(shares.against, effectiveSamples: samples.against)
+        func reach(_ one: Double, _ other: Double) -> Double {
+            let (left, right) = (one * wholes.against, other * wholes.base)
+            return (left * left + right * right).squareRoot()
+        }
+        let (value, freedom) = variance(of: row)
+        let between = critical.value(freedom) * value.squareRoot()
+        return Change(
+            value: delta,
+            low: delta - max(between, reach(after.value - after.low, before.high - before.value)),
+            high: delta + max(between, reach(after.high - after.value, before.value - before.low)))
+    }
+}
