@@ -56,6 +56,11 @@ extension NamedProfile {
     /// - Parameter byLine: keeps lines of one function apart; else they are one frame of the tree, whose nodes know
     ///   their heaviest line.
     public func callTree(withThreads: Bool = false, byLine: Bool = false) -> CallTree {
+        placedCallTree(withThreads: withThreads, byLine: byLine).tree
+    }
+
+    /// The tree, and for each node of the trie where it stands in it; 0 for what weighs nothing.
+    func placedCallTree(withThreads: Bool, byLine: Bool) -> (tree: CallTree, place: [UInt32]) {
         let (treeFrames, treeFrameOf) = framesOfTree(byLine: byLine)
         // Fold the trie: without threads, and by function instead of by line.
         var merged = NamedTrie(reserving: trie.count)
@@ -84,9 +89,11 @@ extension NamedProfile {
         let children = Children(merged, total: total, frames: treeFrames)
         var nodes: [CallTree.Node] = []
         nodes.reserveCapacity(count)
+        var place = [UInt32](repeating: 0, count: count)
         var pending: [(node: UInt32, parent: UInt32, depth: UInt32)] = [(0, 0, 0)]
         while let (node, parent, depth) = pending.popLast() {
             let index = UInt32(nodes.count)
+            place[Int(node)] = index
             let frame = node == 0 ? 0 : merged.frame[Int(node)] + 1
             nodes.append(
                 CallTree.Node(
@@ -101,8 +108,9 @@ extension NamedProfile {
             let parent = Int(nodes[index].parent)
             nodes[parent].end = max(nodes[parent].end, nodes[index].end)
         }
-        return CallTree(
+        let tree = CallTree(
             frames: [NamedFrame(kind: .marker, name: CallTree.rootName)] + treeFrames, nodes: nodes)
+        return (tree, mergedNode.map { place[Int($0)] })
     }
 
     /// The frames of the tree, each with its function's file, and which of them each frame of the profile becomes.

@@ -7,19 +7,22 @@ struct Comparison {
     let shares: ComparedRatios
     let cores: ComparedRatios?
 
+    /// The groups chosen of a ranking of both sides.
     init(_ pair: ProfilePair, groups: RankedGroups, sort: RankingOrder) {
+        var accumulator = groups.accumulator(of: pair.both)
+        self.init(pair, rows: groups.chosen.count) { slices in
+            let whole = accumulator.addUp(slices)
+            let sums = sort == .self ? accumulator.own : accumulator.total
+            return (Double(whole), sums.map { Double($0) })
+        }
+    }
+
+    /// - Parameter addUp: the whole weight of some slices of `pair.both`, and that of each row.
+    init(_ pair: ProfilePair, rows: Int, addUp: ([Int]) -> (whole: Double, rows: [Double])) {
         let units = DifferenceUnits(pair)
         self.units = units
-        var accumulator = groups.accumulator(of: pair.both)
-        let rows = groups.chosen.count
-        func values() -> [Double] {
-            let sums = sort == .self ? accumulator.own : accumulator.total
-            return sums.map { Double($0) }
-        }
-        _ = accumulator.addUp(Array(pair.base.slices.indices))
-        let baseValues = values()
-        _ = accumulator.addUp(Array(pair.base.slices.count..<pair.both.slices.count))
-        let againstValues = values()
+        let baseValues = addUp(Array(pair.base.slices.indices)).rows
+        let againstValues = addUp(Array(pair.base.slices.count..<pair.both.slices.count)).rows
 
         let hostTime = (Self.hostTime(pair.base), Self.hostTime(pair.against))
         func sides(_ base: Double, _ against: Double) -> (DifferenceVariance.Side, DifferenceVariance.Side) {
@@ -44,14 +47,8 @@ struct Comparison {
             var weights: (Double?, Double?) = (nil, nil)
             var left = nothing
             var right = nothing
-            if !unit.base.isEmpty {
-                weights.0 = Double(accumulator.addUp(unit.base))
-                left = values()
-            }
-            if !unit.against.isEmpty {
-                weights.1 = Double(accumulator.addUp(unit.against))
-                right = values()
-            }
+            if !unit.base.isEmpty { (weights.0, left) = addUp(unit.base) }
+            if !unit.against.isEmpty { (weights.1, right) = addUp(unit.against) }
             shareVariance.add(base: left, weights.0, against: right, weights.1)
             guard isCPUTime else { continue }
             coreVariance.add(

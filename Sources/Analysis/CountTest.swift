@@ -2,15 +2,17 @@ import Glibc
 
 /// Whether samples alone, as if each were a draw of its own, could tell two shares apart: what no test may undercut.
 ///
-/// Many samples are compared by the score test of two proportions, few by the binomial distribution of the one count
-/// given both (the conditional test of two Poisson rates, Przyborowski and Wilenski 1940), doubled for two sides. Counts
-/// need not be whole: weighted samples count by Kish's effective number.
+/// Many samples are compared by the score test of two proportions, few by the binomial distribution of the one count given
+/// both (the conditional test of two Poisson rates, Przyborowski and Wilenski 1940), doubled for two sides. Counts need not
+/// be whole: weighted samples count by Kish's effective number.
 public enum CountTest {
     /// Expected counts from which the normal distribution is good enough far out in its tails.
     private static let manySamples = 100.0
 
     /// The p-value for two shares of so many samples.
-    public static func pValue(share: Double, of samples: Double, against other: Double, of otherSamples: Double) -> Double {
+    public static func pValue(
+        share: Double, of samples: Double, against other: Double, of otherSamples: Double
+    ) -> Double {
         let all = samples + otherSamples
         guard samples > 0, otherSamples > 0 else { return 1 }
         let pooled = (share * samples + other * otherSamples) / all

@@ -6,6 +6,8 @@ struct Failure: Error {
     enum Code: Int32 {
         case impossible = 1
         case noData = 2
+        /// A limit that the command was asked to hold.
+        case limitBroken = 3
         case usage = 64
     }
 

@@ -25,21 +25,21 @@ struct PerfQuery: AsyncParsableCommand {
               perf-query services
               perf-query flamegraph --service web --since 1h --output web.svg
 
-            EXIT CODES: 0 done; 1 could not be done; 2 no data matches; 64 bad usage.
+            EXIT CODES: 0 done; 1 could not be done; 2 no data matches; \
+            3 a limit that diff was asked to hold is broken; 64 bad usage.
             The aggregator's URL is --server, else the environment variable PERF_SERVER, else \
             http://127.0.0.1:7172. 'perf-query --version' prints this program's version.
             """,
         subcommands: [
             FlameGraphVerb.self, TopVerb.self, TimelineVerb.self, ServicesVerb.self, HostsVerb.self, LabelsVerb.self,
-            TypesVerb.self,
-            AgentsVerb.self,
+            TypesVerb.self, AgentsVerb.self, DiffVerb.self,
         ])
 }
 
 let programVersion = "0.1.0"
 
 private let laterVerbs = [
-    "diff", "compare-hosts", "regressions", "profile", "export", "import",
+    "compare-hosts", "regressions", "profile", "export", "import",
 ]
 private let laterFlags = ["--token-file", "--ca"]
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Formats
 internal import FoundationEssentials
 internal import Glibc
 internal import Profiles

@@ -9,7 +9,8 @@ import ProfilerAgent
 
 /// The parts whose cost is told, in the order of a sample's way.
 enum Subject: String, CaseIterable {
-    case decode, unwind, copysize, attribute, symbols, batch, compile, ingest, query, evidence, flamegraph, agent, programs
+    case decode, unwind, copysize, attribute, symbols, batch, compile, ingest, query, evidence, flamegraph, agent
+    case programs
 
     func run(_ report: inout Report) async throws {
         switch self {

@@ -2,9 +2,12 @@ import Testing
 
 @Test(
     arguments: [
-        (["diff"], "'diff' comes later; there are: flamegraph, top, timeline, services, hosts, labels, types, agents"),
+        (["diff"], "Missing expected argument '--base <selection>'"),
+        (["diff", "--base", "", "--against", "", "--fail-if", "grew<2%"], "--fail-if: 'grew<2%' is not grew>N%"),
+        (["diff", "--base", "", "--against", "", "--fdr", "1"], "--fdr must lie between 0 and 1"),
+        (["diff", "--base", "", "--against", "", "--threads"], "--threads is for --format folded"),
         (["compare-hosts", "--service", "x"], "'compare-hosts' comes later"),
-        (["regressions"], "'regressions' comes later"),
+        (["regressions"], "'regressions' comes later; there are: flamegraph, top, timeline, services, hosts, labels"),
         (["timeline", "--step", "x"], "--step: 'x' is not a span of time"),
         (["timeline", "--json", "--format", "csv"], "--json and --format csv can't both be meant"),
         (["timeline", "--by", "colour"], "--by"),

@@ -325,6 +325,12 @@ import Yams
             ("/api/v1/services?label=zone!=*", 404), ("/api/v1/flamegraph?label=%21zone=b*", 200),
             ("/api/v1/top?type=memory", 400), ("/api/v1/services?by=host", 400), ("/api/v1/agents?x=1", 400),
             ("/api/v1/top?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", 400),
+            ("/api/v1/diff?base=service=web&against=service=db", 200),
+            ("/api/v1/diff?base=host=host-1&against=host=host-2&service=web&sort=self&limit=1&order=size&fdr=0.1", 200),
+            ("/api/v1/diff?base=label:zone=a,from=-1h,to=now&against=version=1&format=folded&value=unit", 200),
+            ("/api/v1/diff?base=service=web", 400), ("/api/v1/diff?base=servce=web&against=service=web", 400),
+            ("/api/v1/diff?base=from=yesterday&against=", 400), ("/api/v1/diff?base=&against=&fdr=2", 400),
+            ("/api/v1/diff?base=service=web&against=service=wbe", 404),
             ("/api/v1/services?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z", 404),
         ] {
             let answer = try await server.get(path)
@@ -338,6 +344,7 @@ import Yams
             #expect(
                 openAPI.parameters("/api/v1/\(endpoint.rawValue)") == Set(Question.parameters(of: endpoint)))
         }
+        #expect(openAPI.parameters("/api/v1/diff") == Set(DiffQuestion.own + DiffQuestion.common))
         let missing = try await server.get("/api/v1/nothing")
         #expect(missing.status == 404)
         let wrong = try await server.get("/api/v1/top?service=wbe")

@@ -51,6 +51,14 @@ final class HTTPAPI: Sendable {
                 }
             }
         }
+        router.get("/api/v1/diff") { request, _ in
+            await self.measured { () async throws(APIError) in
+                let question = try DiffQuestion(parameters: try Self.parameters(request), now: self.now())
+                return try await self.gate.run { () async throws(APIError) in
+                    try await self.service.answer(question)
+                }
+            }
+        }
         router.get("/api/v1/agents") { request, _ in
             await self.measured { () async throws(APIError) in
                 if let first = try Self.parameters(request).first {
@@ -129,7 +137,7 @@ private struct ErrorAnswers: RouterMiddleware {
                 let paths = Question.Endpoint.allCases.map { "/api/v1/\($0.rawValue)" }
                 return APIError(
                     .notFound, "there is nothing at \(request.uri.path)",
-                    nearby: paths + ["/api/v1/agents", "/healthz", "/readyz", "/metrics"]
+                    nearby: paths + ["/api/v1/diff", "/api/v1/agents", "/healthz", "/readyz", "/metrics"]
                 ).response
             default:
                 return APIError(.badRequest, error.body ?? error.status.reasonPhrase).response

@@ -24,7 +24,7 @@ struct QueryService: Sendable {
     let price: CorePrice?
     private let cache = AnswerCache(maximumBytes: 64 << 20)
     /// Ranking and drawing may take long; they get threads of their own, so that ingest has the others.
-    private let computing = DispatchQueue(label: "query.compute", attributes: .concurrent)
+    let computing = DispatchQueue(label: "query.compute", attributes: .concurrent)
 
     init(store: any ProfileStore, timeLimit: Duration, price: CorePrice? = nil) {
         self.store = store

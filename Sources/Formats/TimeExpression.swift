@@ -1,4 +1,3 @@
-internal import Formats
 public import Profiles
 
 /// A moment as users type it: RFC 3339 (`2026-03-01T12:00:00Z`, with an offset or a fraction too), `-30m` for half an

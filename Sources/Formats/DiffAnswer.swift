@@ -1,0 +1,184 @@
+public import Analysis
+
+/// How much more would be needed to see a change, in an answer.
+public struct PowerAnswer: Hashable, Sendable, Decodable, JSONAnswer {
+    /// The change, as a difference of shares.
+    public var size: Double
+    /// The smallest change that is seen four times in five as it is.
+    public var visible: Double
+    /// How many times as much of everything; nil beyond all measure.
+    public var times: Double?
+    /// Hosts on each side; nil where hosts are not what intervals stand on.
+    public var hosts: Int?
+    /// Samples of the same hosts; nil where no number would do.
+    public var samples: Double?
+
+    init(_ power: Power) {
+        size = power.size
+        visible = power.visible
+        times = power.times.isFinite ? power.times : nil
+        hosts = power.hosts
+        samples = power.samples
+    }
+
+    public func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("size", size)
+        writer.member("visible", visible)
+        writer.member("times", times)
+        writer.member("hosts", hosts)
+        writer.member("samples", samples)
+        writer.endObject()
+    }
+}
+
+/// A row of `diff`.
+public struct DiffRow: Hashable, Sendable, Decodable, JSONAnswer {
+    public var name: String
+    public var file: String?
+    public var line: UInt32?
+    public var module: String?
+    public var baseShare: Double
+    public var againstShare: Double
+    /// againstShare − baseShare, with its 95 % interval.
+    public var delta: Double
+    public var deltaLow: Double
+    public var deltaHigh: Double
+    /// Per host; nil where the type is no CPU time.
+    public var baseCores: Double?
+    public var againstCores: Double?
+    public var deltaCores: Double?
+    public var deltaCoresLow: Double?
+    public var deltaCoresHigh: Double?
+    public var pValue: Double
+    public var qValue: Double
+    public var significant: Bool
+    /// Whether enough was seen for any difference to be significant.
+    public var tested: Bool
+    public var coresQValue: Double?
+    /// grew, shrank, shareOnly or withinNoise.
+    public var movement: String
+    public var power: PowerAnswer?
+
+    public init(_ row: DifferenceRow) {
+        name = row.name
+        file = row.file.isEmpty ? nil : row.file
+        line = row.line == 0 ? nil : row.line
+        module = row.module.isEmpty ? nil : row.module
+        baseShare = row.baseShare
+        againstShare = row.againstShare
+        delta = row.delta.value
+        deltaLow = row.delta.low
+        deltaHigh = row.delta.high
+        baseCores = row.baseCores
+        againstCores = row.againstCores
+        deltaCores = row.deltaCores?.value
+        deltaCoresLow = row.deltaCores?.low
+        deltaCoresHigh = row.deltaCores?.high
+        pValue = row.pValue
+        qValue = row.qValue
+        significant = row.isSignificant
+        tested = row.isTested
+        coresQValue = row.coresQValue
+        movement = row.movement.rawValue
+        power = row.power.map { PowerAnswer($0) }
+    }
+
+    public func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("name", name)
+        writer.member("file", file)
+        writer.member("line", line)
+        writer.member("module", module)
+        writer.member("baseShare", baseShare)
+        writer.member("againstShare", againstShare)
+        writer.member("delta", delta)
+        writer.member("deltaLow", deltaLow)
+        writer.member("deltaHigh", deltaHigh)
+        writer.member("baseCores", baseCores)
+        writer.member("againstCores", againstCores)
+        writer.member("deltaCores", deltaCores)
+        writer.member("deltaCoresLow", deltaCoresLow)
+        writer.member("deltaCoresHigh", deltaCoresHigh)
+        writer.member("pValue", pValue)
+        writer.member("qValue", qValue)
+        writer.member("significant", significant)
+        writer.member("tested", tested)
+        writer.member("coresQValue", coresQValue)
+        writer.member("movement", movement)
+        writer.key("power")
+        if let power { power.write(to: &writer) } else { writer.null() }
+        writer.endObject()
+    }
+}
+
+/// The answer of `diff`: two sides, each of which opens like an answer of its own, and the functions.
+public struct DiffAnswer: Hashable, Sendable, Decodable, JSONAnswer {
+    public struct Side: Hashable, Sendable, Decodable, JSONAnswer {
+        public var header: AnswerHeader
+
+        public init(_ header: AnswerHeader) { self.header = header }
+        public init(from decoder: any Decoder) throws { header = try AnswerHeader(from: decoder) }
+
+        public func write(to writer: inout JSONWriter) {
+            writer.beginObject()
+            header.writeMembers(to: &writer)
+            writer.endObject()
+        }
+    }
+
+    public var base: Side
+    public var against: Side
+    /// `hosts` or `time`: what the intervals of differences stand on.
+    public var intervalOver: String
+    /// Of the side that has fewer; 0 where samples stand alone.
+    public var intervalUnits: Int
+    /// How many of them are on both sides.
+    public var pairedUnits: Int
+    public var sort: String
+    /// The rate of false discoveries that is accepted.
+    public var falseDiscoveryRate: Double
+    /// All functions, those that were seen often enough to be tested, and those that changed beyond chance.
+    public var functions: Int
+    public var tested: Int
+    public var significant: Int
+    /// What it takes to see a change of one point of share in any of the functions tested.
+    public var onePoint: PowerAnswer?
+    public var rows: [DiffRow]
+
+    public init(base: AnswerHeader, against: AnswerHeader, difference: Difference, options: DifferenceOptions) {
+        self.base = Side(base)
+        self.against = Side(against)
+        intervalOver = difference.basis.word
+        intervalUnits = difference.basis.unitCount
+        pairedUnits = difference.pairedUnits
+        sort = options.sort.rawValue
+        falseDiscoveryRate = options.falseDiscoveryRate
+        functions = difference.rowCount
+        tested = difference.testedCount
+        significant = difference.significantCount
+        onePoint = difference.onePoint.map { PowerAnswer($0) }
+        rows = difference.rows.map { DiffRow($0) }
+    }
+
+    public func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("base")
+        base.write(to: &writer)
+        writer.key("against")
+        against.write(to: &writer)
+        writer.member("intervalOver", intervalOver)
+        writer.member("intervalUnits", intervalUnits)
+        writer.member("pairedUnits", pairedUnits)
+        writer.member("sort", sort)
+        writer.member("falseDiscoveryRate", falseDiscoveryRate)
+        writer.member("functions", functions)
+        writer.member("tested", tested)
+        writer.member("significant", significant)
+        writer.key("onePoint")
+        if let onePoint { onePoint.write(to: &writer) } else { writer.null() }
+        writer.key("rows")
+        writer.array(rows)
+        writer.endObject()
+    }
+}

@@ -1,0 +1,71 @@
+import Analysis
+import Dispatch
+import Formats
+import ProfileStore
+import Profiles
+import SymbolTables
+
+/// One side of a comparison as the store has it.
+struct StoredSide: Sendable {
+    var stored: SampleAnswer
+    var asked: TimeRange
+
+    func header(_ profile: NamedProfile) -> AnswerHeader {
+        var coverage = Coverage(of: profile, hostsSilent: stored.silentHosts.count, dropped: stored.dropped)
+        if stored.unreadableSamples > 0 { coverage.dropped["unreadable"] = stored.unreadableSamples }
+        return AnswerHeader(of: profile, asked: asked, coverage: coverage)
+    }
+}
+
+extension QueryService {
+    func answer(_ question: DiffQuestion) async throws(APIError) -> Answer {
+        let base = try await side(question.base, name: "base")
+        let against = try await side(question.against, name: "against")
+        let pair = await computed { SamplePair(base: base.stored.samples, against: against.stored.samples) }
+        let modules = pair.samples.stacks.modules.map(\.identity)
+        let tables: [ModuleIdentity: SymbolTable]
+        do { tables = try await store.symbolTables(for: modules) } catch { throw APIError(error) }
+        return await computed {
+            let profiles = ProfilePair(
+                pair, symbolizer: ModuleSymbolizer(tables: tables, names: question.names),
+                baseRange: base.stored.coveredRange, againstRange: against.stored.coveredRange)
+            switch question.format {
+            case .folded:
+                let folded = DifferentialFolded(
+                    of: profiles, withThreads: question.withThreads, withLines: question.withLines,
+                    measure: question.measure, isPlain: question.isPlain)
+                return Answer(contentType: "text/plain; charset=utf-8", bytes: folded.bytes, note: folded.note)
+            case .json:
+                let difference = Difference(profiles, options: question.options)
+                let answer = DiffAnswer(
+                    base: base.header(profiles.base), against: against.header(profiles.against),
+                    difference: difference, options: question.options)
+                let note =
+                    difference.rows.count < difference.rowCount
+                    ? "\(Grouped.text(UInt64(difference.rows.count))) of "
+                        + "\(Grouped.text(UInt64(difference.rowCount))) functions; a larger limit shows more" : nil
+                return Answer(contentType: "application/json", bytes: answer.json() + [0x0A], note: note)
+            }
+        }
+    }
+
+    private func side(_ question: Question, name: String) async throws(APIError) -> StoredSide {
+        do throws(APIError) {
+            var stored = try await samples(question.selection, question.asked, detail: .stacks)
+            stored.samples = filter(stored.samples, by: question.selection)
+            guard !stored.samples.slices.isEmpty else {
+                throw try await noData(question.selection, question.asked)
+            }
+            return StoredSide(stored: stored, asked: question.asked)
+        } catch {
+            throw APIError(error.code, "\(name): \(error.message)", nearby: error.nearby)
+        }
+    }
+
+    /// On a thread of the queries' own, so that ingest has the others.
+    func computed<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            computing.async { continuation.resume(returning: body()) }
+        }
+    }
+}
