@@ -196,11 +196,6 @@ struct RankedGroups {
         }
     }
 
-    /// Adds up any slices of the profile by chosen row.
-    func accumulator(of profile: NamedProfile) -> UnitAccumulator {
-        UnitAccumulator(profile, membership: rowMembership(profile), rows: chosen.count)
-    }
-
     /// For each chosen row the line that most of it fell on: of its self or total value, and where that tells nothing, of
     /// the other; the first of equal ones, 0 where no line is known. Recursion counts by the outermost call's line.
     func heaviestLines(of profile: NamedProfile, by sort: RankingOrder) -> [UInt32] {
