@@ -141,7 +141,7 @@ let package = Package(
         testableLibrary(
             "ProfileStore",
             ["Profiles", "WireProtocol", "Analysis", "Patterns", "Compression", "ByteCoding", "SymbolTables", sqlite]),
-        library("QueryAPI", ["Profiles", "Formats", nioCore, nioPosix, nioHTTP1]),
+        library("QueryAPI", ["Profiles", "Formats", "WireProtocol", "Digests", nioCore, nioPosix, nioHTTP1]),
         // Runtimes.
         testableLibrary(
             "ProfilerAgent",
@@ -164,7 +164,7 @@ let package = Package(
                 "CFoundationEssentials",
             ]),
         program("perf-aggregator", ["ProfilerAggregator", "Settings", logging]),
-        program("perf-query", ["QueryAPI", "Profiles", "Analysis", "Formats"]),
+        program("perf-query", ["QueryAPI", "Profiles", "Analysis", "Formats", "WireProtocol"]),
         // Tests mirror Sources.
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),

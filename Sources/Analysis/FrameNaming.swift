@@ -28,6 +28,8 @@ struct FrameNaming {
         case .jit: kind = .jit
         case .interpreted: kind = .interpreted
         case .marker: kind = .marker
+        case .function: kind = .native
+        case .inlined: kind = .inlined
         case .native:
             if let module {
                 let found = symbolizer.frames(at: frame.address, in: module)
@@ -43,7 +45,7 @@ struct FrameNaming {
         }
         let unknown: String
         switch frame.kind {
-        case .native, .kernel, .jit, .interpreted:
+        case .native, .kernel, .jit, .interpreted, .function, .inlined:
             unknown =
                 moduleName.isEmpty
                 ? "[unknown]" : "[unknown \(moduleName)+0x\(String(frame.address, radix: 16))]"

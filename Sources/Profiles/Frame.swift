@@ -18,9 +18,16 @@ public struct Frame: Hashable, Sendable {
         case interpreted = 6
         /// Not code: a remark on the stack itself, such as `[truncated]`.
         case marker = 7
+        /// Code of an imported profile, by name, with file and line, and the address where it was told.
+        case function = 8
+        /// Likewise, inlined into the frame before it.
+        case inlined = 9
+
+        package static let last = inlined
 
         /// Whether such frames can have a file and a line of their own; those of native code come from symbol tables.
-        package var hasSource: Bool { self == .jit || self == .interpreted }
+        package var hasSource: Bool { [.jit, .interpreted, .function, .inlined].contains(self) }
+        package var hasAddress: Bool { self == .native || self == .function }
     }
 
     public var kind: Kind
@@ -33,7 +40,7 @@ public struct Frame: Hashable, Sendable {
     /// Line in `file`, from 1; 0 where unknown.
     public var line: UInt32
     /// Native frames: the address in the file's own address space, already moved one byte back, into the call, where it
-    /// was a return address. 0 for every other kind.
+    /// was a return address. Functions of imported profiles: likewise, as far as it was told. 0 for every other kind.
     public var address: UInt64
 
     public static let none = UInt32.max

@@ -1,10 +1,11 @@
+public import Formats
 internal import FoundationEssentials
 internal import Glibc
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 
-// One GET over one connection of NIO's own HTTP/1.1: AsyncHTTPClient would double the build time of the project.
+// One request over one connection of NIO's own HTTP/1.1: AsyncHTTPClient would double the build time of the project.
 
 /// The body of a good answer.
 public struct QueryAnswer: Hashable, Sendable {
@@ -33,7 +34,18 @@ public struct QueryClient: Sendable {
 
     /// The answer of status 200. 404 with the code `no_data` is `.noData`, any other `.refused` or `.malformed`.
     public func answer(to request: QueryRequest) async throws(QueryError) -> QueryAnswer {
-        let reply = try await get(server.prefix + request.uri)
+        try accepted(try await exchange(server.prefix + request.uri))
+    }
+
+    /// Sends batches to be stored.
+    public func importing(_ batches: [UInt8]) async throws(QueryError) -> ImportAnswer {
+        let answer = try accepted(try await exchange(server.prefix + "\(QueryRequest.basePath)/import", batches))
+        do { return try JSONDecoder().decode(ImportAnswer.self, from: Data(answer.body)) } catch {
+            throw .malformed(server, reason: "\(error)")
+        }
+    }
+
+    private func accepted(_ reply: HTTPReply) throws(QueryError) -> QueryAnswer {
         if reply.status == 200 { return reply.answer }
         guard let envelope = try? JSONDecoder().decode(ServerError.Envelope.self, from: Data(reply.answer.body)) else {
             throw .malformed(server, reason: "status \(reply.status) without the API's error")
@@ -44,7 +56,8 @@ public struct QueryClient: Sendable {
         throw .refused(server, status: reply.status, envelope.error)
     }
 
-    private func get(_ uri: String) async throws(QueryError) -> HTTPReply {
+    /// GET, or POST where there is a body.
+    private func exchange(_ uri: String, _ body: [UInt8]? = nil) async throws(QueryError) -> HTTPReply {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let promise = loop.makePromise(of: HTTPReply.self)
         let bootstrap = ClientBootstrap(group: loop)
@@ -73,11 +86,19 @@ public struct QueryClient: Sendable {
             deadline.cancel()
             channel.close(promise: nil)
         }
-        let headers = HTTPHeaders([
+        var headers = HTTPHeaders([
             ("Host", server.authority), ("User-Agent", "perf-query"), ("Accept", "*/*"), ("Connection", "close"),
         ])
-        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: uri, headers: headers)
+        if let body {
+            headers.add(name: "Content-Type", value: "application/x-perf-batches")
+            headers.add(name: "Content-Length", value: String(body.count))
+        }
+        let head = HTTPRequestHead(
+            version: .http1_1, method: body == nil ? .GET : .POST, uri: uri, headers: headers)
         channel.write(HTTPClientRequestPart.head(head), promise: nil)
+        if let body {
+            channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: body))), promise: nil)
+        }
         channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
         do {
             return try await promise.futureResult.get()

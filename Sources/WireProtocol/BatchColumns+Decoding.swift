@@ -70,7 +70,7 @@ extension BatchColumns {
     ) throws(WireError) -> [UInt32] {
         let count = columns.modules.count
         try limit(count, WireLimits.tableEntries, "frames")
-        guard columns.kindCounts.count <= Int(Frame.Kind.marker.rawValue),
+        guard columns.kindCounts.count <= Int(Frame.Kind.last.rawValue),
             columns.kindCounts.reduce(UInt64(0), { $0 + UInt64($1) }) == UInt64(count)
         else { throw .badContent("frames are not as many as their kinds say") }
 
@@ -90,12 +90,13 @@ extension BatchColumns {
             for _ in 0..<kindCount {
                 let module = columns.modules[frames.count]
                 var frame = Frame(kind: kind, module: try look(up: module, in: modules, "module"))
-                if kind == .native {
+                if kind.hasAddress {
                     guard let difference = addresses.next() else { throw .badContent("addresses are missing") }
                     let base = module == before.module ? before.address : 0
                     frame.address = base &+ UInt64(bitPattern: difference)
                     before = (module, frame.address)
-                } else {
+                }
+                if kind != .native {
                     guard let name = names.next() else { throw .badContent("names are missing") }
                     frame.name = try look(up: name, in: strings, "name")
                 }

@@ -40,19 +40,19 @@ enum BatchColumns {
         _ frames: [Frame], _ strings: inout IndexColumn, _ modules: inout IndexColumn
     ) -> PBFrameColumns {
         var columns = PBFrameColumns()
-        columns.kindCounts = Array(repeating: 0, count: Int(Frame.Kind.marker.rawValue))
+        // Kinds that are newer than the format are said only where there are such frames.
+        let last = frames.reduce(Frame.Kind.marker.rawValue) { max($0, $1.kind.rawValue) }
+        columns.kindCounts = Array(repeating: 0, count: Int(last))
         var before: (module: UInt32, address: UInt64) = (Frame.none, 0)
         for frame in frames {
             columns.kindCounts[Int(frame.kind.rawValue) - 1] += 1
             columns.modules.append(modules.position(of: frame.module))
-            guard frame.kind == .native else {
-                columns.names.append(strings.position(of: frame.name))
-                if frame.kind.hasSource {
-                    columns.files.append(strings.position(of: frame.file))
-                    columns.lines.append(frame.line)
-                }
-                continue
+            if frame.kind != .native { columns.names.append(strings.position(of: frame.name)) }
+            if frame.kind.hasSource {
+                columns.files.append(strings.position(of: frame.file))
+                columns.lines.append(frame.line)
             }
+            guard frame.kind.hasAddress else { continue }
             let base = frame.module == before.module ? before.address : 0
             columns.addresses.append(Int64(bitPattern: frame.address &- base))
             before = (frame.module, frame.address)

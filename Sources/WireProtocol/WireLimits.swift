@@ -9,7 +9,7 @@ public enum WireLimits {
     /// keeps up to 1,024, and a process's kernel and user parts add up.
     public static let stackDepth = 2_050
     /// UTF-8 bytes of one string: a service, a label, a function's name.
-    public static let stringBytes = 64 << 10
+    public static let stringBytes = 256 << 10
     /// Distinct strings, modules, frames and nodes of one batch.
     public static let tableEntries = 4 << 20
     /// Series of one batch.

@@ -32,14 +32,14 @@ struct PerfQuery: AsyncParsableCommand {
             """,
         subcommands: [
             FlameGraphVerb.self, TopVerb.self, TimelineVerb.self, ServicesVerb.self, HostsVerb.self, LabelsVerb.self,
-            TypesVerb.self, AgentsVerb.self, DiffVerb.self,
+            TypesVerb.self, AgentsVerb.self, DiffVerb.self, ImportVerb.self,
         ])
 }
 
 let programVersion = "0.1.0"
 
 private let laterVerbs = [
-    "compare-hosts", "regressions", "profile", "export", "import",
+    "compare-hosts", "regressions", "profile", "export",
 ]
 private let laterFlags = ["--token-file", "--ca"]
 
@@ -48,7 +48,7 @@ private func joiningTimes(_ arguments: [String]) -> [String] {
     var joined: [String] = []
     for argument in arguments {
         if argument.hasPrefix("-"), !argument.hasPrefix("--"), let flag = joined.last,
-            flag == "--from" || flag == "--to"
+            flag == "--from" || flag == "--to" || flag == "--at"
         {
             joined[joined.count - 1] = "\(flag)=\(argument)"
         } else {

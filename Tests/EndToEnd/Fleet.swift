@@ -46,7 +46,9 @@ final class Fleet {
             ])
     }
 
-    func query(_ arguments: String...) throws -> Outcome {
+    func query(_ arguments: String...) throws -> Outcome { try query(arguments) }
+
+    func query(_ arguments: [String]) throws -> Outcome {
         try Program.run("perf-query", arguments + ["--server", server])
     }
 

@@ -13,7 +13,6 @@ import Testing
         (["timeline", "--by", "colour"], "--by"),
         (["profile"], "'profile' comes later"),
         (["export"], "'export' comes later"),
-        (["import", "x"], "'import' comes later"),
         (["top", "--frame", ""], "--frame needs a name or a pattern"),
         (["top", "--version"], "Missing value for '--version <version>'"),
         (["flamegraph", "--version", ""], "--version needs a name or a pattern"),

@@ -49,10 +49,23 @@ final class LiveServer: Sendable {
     }
 
     func get(_ path: String) async throws -> (status: Int, type: String, body: [UInt8]) {
+        try await ask("GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [])
+    }
+
+    func post(
+        _ path: String, type: String, _ body: [UInt8]
+    ) async throws -> (status: Int, type: String, body: [UInt8]) {
+        let head = "POST \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: \(type)\r\n"
+        return try await ask(head + "Content-Length: \(body.count)\r\n\r\n", body)
+    }
+
+    private func ask(
+        _ head: String, _ body: [UInt8]
+    ) async throws -> (status: Int, type: String, body: [UInt8]) {
         let port = addresses.http.port
         return try await onThread {
             let connection = try RawConnection(port: port)
-            try connection.send(Array("GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8))
+            try connection.send(Array(head.utf8) + body)
             let bytes = try connection.receiveAll(seconds: 20)
             let text = String(decoding: bytes, as: UTF8.self)
             guard let end = text.range(of: "\r\n\r\n") else { throw RawConnection.Failure(what: "no header: \(text)") }

@@ -323,7 +323,8 @@ import Yams
             ("/api/v1/flamegraph?format=json&focus=vfs", 200), ("/api/v1/flamegraph?ignore=.", 404),
             ("/api/v1/top?label=zone=a&version=1&label=rack!=7", 200), ("/api/v1/hosts?version=2", 404),
             ("/api/v1/services?label=zone!=*", 404), ("/api/v1/flamegraph?label=%21zone=b*", 200),
-            ("/api/v1/top?type=memory", 400), ("/api/v1/services?by=host", 400), ("/api/v1/agents?x=1", 400),
+            ("/api/v1/top?type=memory", 404), ("/api/v1/top?type=", 400), ("/api/v1/services?by=host", 400),
+            ("/api/v1/agents?x=1", 400),
             ("/api/v1/top?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", 400),
             ("/api/v1/diff?base=service=web&against=service=db", 200),
             ("/api/v1/diff?base=host=host-1&against=host=host-2&service=web&sort=self&limit=1&order=size&fdr=0.1", 200),
@@ -339,6 +340,23 @@ import Yams
             #expect(problems == [], "\(path)")
             asked.insert(String(path.prefix { $0 != "?" }))
         }
+        let imported = try batch(
+            agent: 77, epoch: 77, sequence: 1, at: Self.recent(3), taken: 60)
+        let framed = try Message.batch(imported).encoded()
+        let batches = ImportService.contentType
+        for (type, body, status, word) in [
+            (batches, framed, 200, "\"alreadyStored\":0}"), (batches, framed, 200, "\"stored\":0,"),
+            ("text/plain", framed, 400, batches), (batches, Array(framed.dropLast()), 400, "whole batches"),
+            (batches, [], 400, "whole batches"), (batches, [1] + framed, 400, "batch 1"),
+        ] {
+            let answer = try await server.post("/api/v1/import", type: type, body)
+            let text = String(decoding: answer.body, as: UTF8.self)
+            #expect(answer.status == status && text.contains(word), "\(text)")
+            let problems = try openAPI.problems(
+                path: "/api/v1/import", status: answer.status, type: answer.type, body: answer.body)
+            #expect(problems == [])
+        }
+        asked.insert("/api/v1/import")
         #expect(asked == openAPI.paths)
         for endpoint in Question.Endpoint.allCases {
             #expect(

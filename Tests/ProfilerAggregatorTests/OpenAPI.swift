@@ -15,7 +15,8 @@ struct OpenAPI {
     var paths: Set<String> { Set((root["paths"] as? [String: Any] ?? [:]).keys) }
 
     private func operation(_ path: String) -> [String: Any] {
-        ((root["paths"] as? [String: Any])?[path] as? [String: Any])?["get"] as? [String: Any] ?? [:]
+        let path = (root["paths"] as? [String: Any])?[path] as? [String: Any]
+        return (path?["get"] ?? path?["post"]) as? [String: Any] ?? [:]
     }
 
     func parameters(_ path: String) -> Set<String> {

@@ -93,7 +93,8 @@ struct WindowNaming {
             // Nobody has named it.
             let module = Module(identity: .name, name: MappedFile.anonymous.path)
             return Frame(kind: .native, module: stacks.intern(module), address: frame.address)
-        case .jit, .interpreted:
+        // The last two come with imports alone.
+        case .jit, .interpreted, .function, .inlined:
             return Frame(
                 kind: frame.kind, name: stacks.intern(raw.names[frame.name]),
                 file: frame.file == Frame.none ? Frame.none : stacks.intern(raw.names[frame.file]), line: frame.line)

@@ -1,3 +1,4 @@
+import Formats
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -59,6 +60,9 @@ final class HTTPAPI: Sendable {
                 }
             }
         }
+        router.post("/api/v1/import") { request, _ in
+            await self.measured { () async throws(APIError) in try await self.importing(request) }
+        }
         router.get("/api/v1/agents") { request, _ in
             await self.measured { () async throws(APIError) in
                 if let first = try Self.parameters(request).first {
@@ -84,6 +88,18 @@ final class HTTPAPI: Sendable {
             figures.seconds += Double(time.seconds) + Double(time.attoseconds) / 1e18
         }
         return response
+    }
+
+    private func importing(_ request: Request) async throws(APIError) -> QueryService.Answer {
+        guard request.headers[.contentType] == ImportService.contentType else {
+            throw APIError(.badRequest, "the content type must be \(ImportService.contentType)")
+        }
+        let body: ByteBuffer
+        do { body = try await request.body.collect(upTo: ImportService.maximumBytes) } catch {
+            throw APIError(.badRequest, "the body is not whole, or longer than \(ImportService.maximumBytes >> 20) MiB")
+        }
+        let answer = try await ImportService(store: store, now: now).take(Array(body.readableBytesView))
+        return QueryService.Answer(contentType: "application/json", bytes: answer.json() + [0x0A])
     }
 
     private static func parameters(_ request: Request) throws(APIError) -> [(name: String, value: String)] {

@@ -12,6 +12,12 @@ extension QueryService {
         let (start, end) = TimeText.pair(time.start, time.end)
         let range = "between \(start) and \(end)"
         guard !all.slices.isEmpty else {
+            let types = Inventory.types(try await samples(Selection(type: "*"), time, detail: .totals).samples)
+            if !types.isEmpty {
+                return APIError(
+                    .noData, "no samples of type \(asked.type) \(range)",
+                    nearby: nearest(asked.type, types.map(\.name)))
+            }
             let seen = ((try? await store.agents()) ?? []).map(\.lastSeen).max()
             guard let seen else { return APIError(.noData, "nothing is stored yet: no agent has delivered a batch") }
             let first = (try? await store.figures())?.firstDay

@@ -153,10 +153,7 @@ struct Question: Hashable {
             focus: try expression("focus"), ignore: try expression("ignore"), hide: try expression("hide"),
             showFrom: try expression("show_from"))
         if let type = try single("type") {
-            guard ProfileType.available.contains(where: { $0.name == type }) else {
-                throw APIError(
-                    .badRequest, "type: '\(type)' can't be measured yet", nearby: ProfileType.available.map(\.name))
-            }
+            guard !type.isEmpty else { throw APIError(.badRequest, "type: it is empty") }
             selection.type = type
         }
         if let text = try single("by"), endpoint != .timeline || text != "all" {
