@@ -184,7 +184,9 @@ let package = Package(
             "LanguageRuntimesTests",
             ["LanguageRuntimes", "LinuxSystem", "Profiles", "ByteCoding", "ToolOutput", "AllocationCount"]),
         tests("AnalysisTests", ["Analysis", "Profiles", "Patterns", "SampleBuilder"]),
-        tests("FormatsTests", ["Formats", "Analysis", "Compression", "Patterns", "Profiles", "SampleBuilder", "ToolOutput"]),
+        tests(
+            "FormatsTests",
+            ["Formats", "Analysis", "Compression", "Patterns", "Profiles", "SampleBuilder", "ToolOutput"]),
         tests("FlameGraphsTests", ["FlameGraphs", "Formats", "Analysis", "Profiles", "SampleBuilder"]),
         tests("WireProtocolTests", ["WireProtocol", "Profiles", "Compression"]),
         tests(
