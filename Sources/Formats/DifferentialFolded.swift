@@ -34,7 +34,8 @@ public struct DifferentialFolded: Sendable {
             path.append(contentsOf: names[Int(node.frame)])
             ends.append(path.count)
             let (before, after) = (difference.base[index], difference.against[index])
-            let values = chosen == .samples
+            let values =
+                chosen == .samples
                 ? (before.selfSamples, after.selfSamples) : (before.selfValue, after.selfValue)
             if values.0 > 0 || values.1 > 0 { lines.append(Line(stack: path, before: values.0, after: values.1)) }
         }

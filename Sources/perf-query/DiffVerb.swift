@@ -85,6 +85,7 @@ struct DiffVerb: AsyncParsableCommand {
     @OptionGroup var table: TableOptions
 
     func validate() throws {
+        if selection.explain { throw ValidationError("--explain: diff does not tell its steps yet") }
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be 1 to 10000") }
         guard fdr > 0, fdr < 1 else { throw ValidationError("--fdr must lie between 0 and 1") }
         if let failIf, FailCondition(failIf) == nil {

@@ -93,7 +93,8 @@ private func falseAlarms(_ report: inout Report) {
             report.line(
                 "\(hosts) \(hosts == 1 ? "host" : "hosts"), \(name): equal loads called different",
                 text(100 * Double(alarms) / Double(count), "%"),
-                "of \(count); at most 5 is the aim; a bar of 0.2 points alarms in \(text(100 * Double(plain) / Double(count), "%"))")
+                "of \(count); at most 5 is the aim; a bar of 0.2 points alarms in \(text(100 * Double(plain) / Double(count), "%"))"
+            )
         }
     }
 }

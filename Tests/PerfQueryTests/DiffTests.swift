@@ -33,7 +33,8 @@ private let answer = """
 func `diff --fail-if is a verdict on what is significant`(flags: [String], status: Int) async throws {
     let server = try await AnsweringServer(["diff": .init(status: 200, body: answer)])
     let run = try await ProgramRun.perfQuery(
-        ["diff", "--server", server.url, "--base", "from=-2h,to=-1h", "--against", "from=-1h", "--service", "web"] + flags)
+        ["diff", "--server", server.url, "--base", "from=-2h,to=-1h", "--against", "from=-1h", "--service", "web"]
+            + flags)
     #expect(run.status == Int32(status), "\(run.errors)")
     #expect(run.output.contains("slow"))
     #expect(run.errors.contains("holds for 1 function: slow") == (status == 3))

@@ -332,6 +332,8 @@ import Yams
             ("/api/v1/diff?base=service=web", 400), ("/api/v1/diff?base=servce=web&against=service=web", 400),
             ("/api/v1/diff?base=from=yesterday&against=", 400), ("/api/v1/diff?base=&against=&fdr=2", 400),
             ("/api/v1/diff?base=service=web&against=service=wbe", 404),
+            ("/api/v1/diff?base=service=web&against=service=db&frame=unknown", 200),
+            ("/api/v1/diff?base=service=web,frame=vfs&against=service=db,frame=none", 404),
             ("/api/v1/services?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z", 404),
         ] {
             let answer = try await server.get(path)
@@ -371,15 +373,15 @@ import Yams
             ("label=zoen=a", "no samples with a label 'zoen'", #"["zone"]"#),
             ("label=zone=b&label=zone=c", "no samples with label zone=b, zone=c", #"["zone=a"]"#),
             ("service=web&version=2", "no samples of version 2", #"["1"]"#),
-            ("host=host-3&version=1", "no samples on host host-3", #"["host-1","host-2"]"#),
+            ("host=host-3&version=1", "no samples on host host-3", #"["host-1","host-2","host-77"]"#),
             (
                 "from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z",
                 "nothing is stored between 2020-01-01T00:00:00Z and 2020-01-02T00:00:00Z; what is stored begins on 20",
                 "[]"
             ),
             ("thread=main", "no samples of thread main", #"["worker-#"]"#),
-            ("frame=none&service=db", "no stack of 240 samples holds the frames asked for", #"["vfs_read"]"#),
-            ("focus=none&service=db", "--focus 'none' leaves nothing of 240 samples", #"["vfs_read"]"#),
+            ("frame=none&service=db", "no stack of 260 samples holds the frames asked for", #"["vfs_read"]"#),
+            ("focus=none&service=db", "--focus 'none' leaves nothing of 260 samples", #"["vfs_read"]"#),
             ("hide=a%28b", "hide: 'a(b' is no regular expression: at character 2: this ( is never closed", "[]"),
         ] {
             let body = String(decoding: try await server.get("/api/v1/top?\(query)").body, as: UTF8.self)

@@ -58,11 +58,13 @@ public struct FlameGraphPage: Sendable {
         SVGText.append(subtitle, to: &bytes)
         write("</p></header>\n\(Self.controls)\n<main id=\"views\">\n")
         FunctionTable(tree, weight: weight).write(total: weight(tree.nodes[0]), to: &bytes)
-        write("</main>\n<footer id=\"details\" role=\"status\" aria-live=\"polite\"></footer>\n<script type=\"application/json\" id=\"facts\">")
+        write("</main>\n<footer id=\"details\" role=\"status\" aria-live=\"polite\"></footer>\n")
+        write("<script type=\"application/json\" id=\"facts\">")
         writeFacts(nodeCount: order.count, to: &bytes)
         write("</script>\n<script type=\"application/octet-stream\" id=\"nodes\">")
         Base64.append(columns(order), to: &bytes)
-        write("</script>\n<script>\n\(Self.treeScript)\n\(Self.graphScript)\n\(Self.pageScript)\n</script>\n</body>\n</html>\n")
+        write("</script>\n<script>\n\(Self.treeScript)\n\(Self.graphScript)\n\(Self.pageScript)\n</script>\n")
+        write("</body>\n</html>\n")
         return bytes
     }
 

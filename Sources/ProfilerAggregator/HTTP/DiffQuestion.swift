@@ -22,7 +22,7 @@ struct DiffQuestion {
     var isPlain = false
 
     /// Of both sides, unless a side says otherwise.
-    static let common = Question.parameters(of: .services)
+    static let common = Question.parameters(of: .services).filter { $0 != "explain" }
     static let own = [
         "base", "against", "sort", "order", "limit", "fdr", "names", "format", "value", "threads", "lines", "plain",
     ]
@@ -45,7 +45,8 @@ struct DiffQuestion {
         against = try side("against")
         guard base.selection.type == against.selection.type else {
             throw APIError(
-                .badRequest, "base is of type \(base.selection.type), against of \(against.selection.type): both must "
+                .badRequest,
+                "base is of type \(base.selection.type), against of \(against.selection.type): both must "
                     + "be of one")
         }
         options.sort = try values.word("sort", RankingOrder.total)

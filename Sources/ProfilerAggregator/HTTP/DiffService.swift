@@ -19,8 +19,8 @@ struct StoredSide: Sendable {
 
 extension QueryService {
     func answer(_ question: DiffQuestion) async throws(APIError) -> Answer {
-        let base = try await side(question.base, name: "base")
-        let against = try await side(question.against, name: "against")
+        let base = try await side(question.base, name: "base", names: question.names)
+        let against = try await side(question.against, name: "against", names: question.names)
         let pair = await computed { SamplePair(base: base.stored.samples, against: against.stored.samples) }
         let modules = pair.samples.stacks.modules.map(\.identity)
         let tables: [ModuleIdentity: SymbolTable]
@@ -49,12 +49,26 @@ extension QueryService {
         }
     }
 
-    private func side(_ question: Question, name: String) async throws(APIError) -> StoredSide {
+    private func side(
+        _ question: Question, name: String, names: SymbolNames.Form
+    ) async throws(APIError) -> StoredSide {
         do throws(APIError) {
             var stored = try await samples(question.selection, question.asked, detail: .stacks)
             stored.samples = filter(stored.samples, by: question.selection)
             guard !stored.samples.slices.isEmpty else {
                 throw try await noData(question.selection, question.asked)
+            }
+            if !question.frames.isEmpty {
+                let all = stored.samples
+                let tables: [ModuleIdentity: SymbolTable]
+                do {
+                    tables = try await store.symbolTables(for: all.stacks.modules.map(\.identity))
+                } catch { throw APIError(error) }
+                let symbolizer = ModuleSymbolizer(tables: tables, names: names)
+                stored.samples = await computed { filter(all, byFrames: question.frames, symbolizer: symbolizer) }
+                guard !stored.samples.slices.isEmpty else {
+                    throw Self.noFrame(question, NamedProfile(all, symbolizer: symbolizer))
+                }
             }
             return StoredSide(stored: stored, asked: question.asked)
         } catch {
