@@ -1,9 +1,9 @@
 /// The layout of encoded unwind sections, little-endian: a header of 64 bytes (magic, version, machine, base address,
 /// entry point, size, count of parts), then 32 bytes for each part (kind, alignment, address, offset, size), then the
 /// parts, each at a multiple of 8. Addresses in the parts are 32-bit distances from the base address.
-enum EncodedSections {
-    static let magic: UInt64 = 0x3144_4E57_4E55_4650
-    static let version: UInt32 = 2
+package enum EncodedSections {
+    package static let magic: UInt64 = 0x3144_4E57_4E55_4650
+    package static let version: UInt32 = 2
     static let headerBytes = 64
     static let partBytes = 32
     static let maximumParts = 16

@@ -6,9 +6,11 @@ import Unwinding
     guard count > 64 else { return 0 }
     var blob = unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
     // Magic, version and size are right, else nothing would be read.
-    let head: [UInt8] = [0x50, 0x46, 0x55, 0x4E, 0x57, 0x4E, 0x44, 0x31, 1, 0, 0, 0]
-    blob.replaceSubrange(0..<12, with: head)
-    for index in 0..<8 { blob[32 + index] = UInt8(truncatingIfNeeded: count >> (8 * index)) }
+    for index in 0..<8 {
+        blob[index] = UInt8(truncatingIfNeeded: EncodedSections.magic >> UInt64(8 * index))
+        blob[32 + index] = UInt8(truncatingIfNeeded: count >> (8 * index))
+    }
+    for index in 0..<4 { blob[8 + index] = UInt8(truncatingIfNeeded: EncodedSections.version >> UInt32(8 * index)) }
     let owner = Owner()
     blob.withUnsafeBytes { bytes in
         guard let table = try? unsafe UnwindTable(bytes, keeping: owner) else { return }
