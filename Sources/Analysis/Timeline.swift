@@ -44,6 +44,8 @@ public struct Timeline: Sendable {
 
     /// More steps than anybody can look at.
     public static let mostSteps = 10_000
+    /// Series times steps.
+    public static let mostCells = 1_000_000
 }
 
 extension NamedProfile {
@@ -74,6 +76,8 @@ extension NamedProfile {
         for slice in delivered.slices {
             guard let place = place(slice) else { continue }
             let host = delivered.hosts[Int(slice.host)]
+            // What was imported without a duration says nothing of time.
+            guard slice.window.seconds > 0 else { continue }
             guard windows.insert(HostWindow(host: host, start: slice.window.start)).inserted else { continue }
             measured[HostStep(host: host, step: place), default: 0] += slice.window.seconds
         }

@@ -84,6 +84,9 @@ public struct ForeignReader<Memory: ForeignMemory>: Sendable {
         return start
     }
 
+    /// Takes from the budget what work on so many bytes costs beyond reading them.
+    public mutating func spend(_ byteCount: Int) { pageBudget = max(0, pageBudget - byteCount / 4096) }
+
     /// A little-endian number of `count` bytes (1, 2, 4 or 8), without sign.
     public mutating func number(_ address: UInt64, bytes count: Int) -> UInt64? {
         let within = Int(address & 4095)

@@ -107,6 +107,8 @@ extension V8Reader {
 
     private mutating func characters(_ object: UInt64, limit: Int) -> [UInt16]? {
         var result: [UInt16] = []
+        // One page may hold a string that refers to itself again and again: what is copied counts.
+        defer { reader.spend(2 * result.count) }
         var todo: [(object: UInt64, from: Int, count: Int)] = [(object, 0, limit)]
         var steps = 0
         // Strings made by concatenation are trees; a bound on the steps holds cycles.
@@ -154,7 +156,8 @@ extension V8Reader {
         return result
     }
 
-    /// nil where the allowance does not reach now, but may another time.
+    /// nil where the allowance does not reach now, but may another time. Where only the source is too much now, the
+    /// script has no lines, and is not kept.
     mutating func script(_ object: UInt64) -> V8Script? {
         guard let name = reader.uint64(at(object, layout.scriptName)),
             let source = reader.uint64(at(object, layout.scriptSource))
@@ -163,7 +166,7 @@ extension V8Reader {
         var script = V8Script(name: name, source: source, file: "", lineEnds: nil)
         if isObject(name) { script.file = string(name, limit: 4096) ?? "" }
         script.lineEnds = knownLineEnds(object) ?? lineEnds(ofSource: source)
-        guard script.lineEnds != nil || !reader.isCut else { return nil }
+        guard script.lineEnds != nil || !reader.isCut else { return reader.pageBudget > 0 ? script : nil }
         lineCount += script.lineEnds?.count ?? 0
         if scripts.count >= Self.mostScripts || lineCount > Self.mostLinesKept {
             scripts = [:]

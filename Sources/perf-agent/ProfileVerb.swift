@@ -59,7 +59,7 @@ struct ProfileVerb: AsyncParsableCommand {
     var flamegraph: String?
     @Option(
         help: ArgumentHelp(
-            "text, json, folded, svg, pprof, speedscope, firefox or perf-script (text, or by --output's extension).",
+            "text, json, folded, svg, html, pprof, speedscope, firefox or perf-script (text, or by --output's extension).",
             valueName: "format"),
         completion: .list(ProfileArguments.Format.allCases.map(\.rawValue)))
     var format: String?

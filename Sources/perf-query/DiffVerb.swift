@@ -85,6 +85,10 @@ struct DiffVerb: AsyncParsableCommand {
     @OptionGroup var table: TableOptions
 
     func validate() throws {
+        let ending = output?.split(separator: ".").last?.lowercased() ?? ""
+        if format == nil, !table.json, ["svg", "html", "htm"].contains(ending) {
+            throw ValidationError("a picture of a difference comes later; there are text, json and folded (--format)")
+        }
         if selection.explain { throw ValidationError("--explain: diff does not tell its steps yet") }
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be 1 to 10000") }
         guard fdr > 0, fdr < 1 else { throw ValidationError("--fdr must lie between 0 and 1") }
@@ -118,8 +122,9 @@ struct DiffVerb: AsyncParsableCommand {
             selection.add(to: &request)
             if time.since != nil || time.from != nil || time.to != nil { request.add(try asked(time)) }
             request.add("sort", sort.rawValue)
-            request.add("order", order.rawValue)
             let condition = failIf.flatMap { FailCondition($0) }
+            // What a verdict is about must not be cut away.
+            request.add("order", condition == nil ? order.rawValue : Order.evidence.rawValue)
             // A verdict is about every row.
             request.add("limit", String(condition == nil ? limit : 10_000))
             if fdr != 0.05 { request.add("fdr", "\(fdr)") }
@@ -136,7 +141,10 @@ struct DiffVerb: AsyncParsableCommand {
             }
             var answer = try decoded(DiffAnswer.self, reply, from: server.client())
             let broken = answer.rows.filter { condition?.isBroken(by: $0) == true }
-            if condition != nil { answer.rows = Array(answer.rows.prefix(limit)) }
+            if condition != nil {
+                if order == .size { answer.rows.sort { abs($0.delta) > abs($1.delta) } }
+                answer.rows = Array(answer.rows.prefix(limit))
+            }
             switch chosenFormat {
             case .json: try put(condition == nil ? reply.body : answer.json() + [10])
             default: try put(Array(DiffTable(answer).text(inColour: output == nil && table.color.isUsed).utf8))

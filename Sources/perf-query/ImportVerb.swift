@@ -152,7 +152,7 @@ struct ImportVerb: AsyncParsableCommand {
         let now = currentTime()
         let start =
             at.flatMap { TimeExpression($0) }?.moment(now: now) ?? samples.start
-            ?? now + -(samples.durationNanoseconds ?? 0)
+            ?? now + -samples.spanNanoseconds
         return Ready(
             file: file, format: format, notes: samples.notes,
             body: try body(samples.sampleSet(at: start), source: bytes + described(facts), file: file))

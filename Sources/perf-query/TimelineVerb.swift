@@ -123,7 +123,7 @@ struct TimelineVerb: AsyncParsableCommand {
         let unit = isCPU ? "cores" : "\(answer.header.type.unit) per second"
         var text = SummaryLine.text(answer.header, withIntervals: false) + "\n"
         text += "\(unit), \(steps) steps of \(Decimal.text(answer.stepSeconds, places: 0)) s from \(answer.start)\n\n"
-        text += lines.text(inColour: table.color.isUsed)
+        text += lines.text(inColour: output == nil && table.color.isUsed)
         let most = answer.hosts.max() ?? 0
         let thin = answer.hosts.filter { $0 < most && $0 > 0 }.count
         let empty = answer.hosts.filter { $0 == 0 }.count

@@ -332,7 +332,7 @@ import Yams
             ("/api/v1/diff?base=service=web", 400), ("/api/v1/diff?base=servce=web&against=service=web", 400),
             ("/api/v1/diff?base=from=yesterday&against=", 400), ("/api/v1/diff?base=&against=&fdr=2", 400),
             ("/api/v1/diff?base=service=web&against=service=wbe", 404),
-            ("/api/v1/diff?base=service=web&against=service=db&frame=unknown", 200),
+            ("/api/v1/diff?base=service=web&against=service=web&frame=unknown", 200),
             ("/api/v1/diff?base=service=web,frame=vfs&against=service=db,frame=none", 404),
             ("/api/v1/services?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z", 404),
         ] {

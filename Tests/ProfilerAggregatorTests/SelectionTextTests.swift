@@ -18,6 +18,7 @@ private func parameters(
         ])
     #expect(try parameters("from=-2h,to=now") == ["from=2026-09-21T12:13:20Z", "to=2026-09-21T14:13:20Z"])
     #expect(try parameters(#"process=a\,b=c\\d"#) == [#"process=a,b=c\d"#])
+    #expect(try parameters(#"frame=^foo\.bar\d+\,x$,frame!=^b"#) == [#"frame=^foo\.bar\d+,x$"#, "frame=!^b"])
     #expect(try parameters("") == [])
 }
 
@@ -25,6 +26,8 @@ private func parameters(
     let common = [(name: "service", value: "web"), (name: "host", value: "a"), (name: "host", value: "b")]
     #expect(try parameters("host=c", common: common) == ["host=c", "service=web"])
     #expect(try parameters("", common: common) == ["service=web", "host=a", "host=b"])
+    let labels = [(name: "label", value: "env=prod"), (name: "label", value: "zone!=b")]
+    #expect(try parameters("label:zone=a", common: labels) == ["label=zone=a", "label=env=prod"])
 }
 
 @Test(arguments: [

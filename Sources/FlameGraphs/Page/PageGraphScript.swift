@@ -63,14 +63,19 @@ extension FlameGraphPage {
             show(tree, focus) {
                 this.tree = tree;
                 this.focus = this.selected = focus < tree.count ? focus : 0;
+                this.isPlaced = this.box.clientHeight > 0;
                 this.draw(false);
                 this.box.scrollTop = this.up ? this.space.offsetHeight : 0;
                 this.draw(true);
             }
 
             zoom(node) {
+                const y = this.top(this.tree.depth[node]);
                 this.focus = this.selected = node;
                 this.draw(false);
+                // What was clicked stays where it was.
+                this.box.scrollTop += this.top(this.tree.depth[node]) - y;
+                this.draw(true);
                 this.page.tell(this, node);
                 this.page.remember();
             }

@@ -91,6 +91,8 @@ extension FlameGraphPage {
                     callers.show(trees.callers, 0);
                     callees.show(trees.callees, 0);
                 }
+                // What was given to the graph while it was hidden has no place yet.
+                if (view === "flame" && flame.tree && !flame.isPlaced) flame.show(page.tree, flame.focus);
                 redraw(false);
             }
 

@@ -37,6 +37,8 @@ public struct ForeignSamples: Sendable {
         public static let depth = 2_040
         /// Distinct values of a label; one with more tells samples apart and no series, and is left away.
         public static let labelValues = 100
+        /// Frames of all stacks between the events of a file, half a GiB of them.
+        static let eventedFrames = 1 << 26
         /// Windows that samples without times are spread over.
         public static let windows = 1_440
     }
@@ -184,6 +186,14 @@ public struct ForeignSamples: Sendable {
             }
         }
         return set
+    }
+
+    /// From the first window's start to the last one's end.
+    public var spanNanoseconds: Int64 {
+        let duration = max(0, durationNanoseconds ?? 0)
+        guard isTimed else { return duration }
+        let windows = (duration / Self.windowNanoseconds + 1).multipliedReportingOverflow(by: Self.windowNanoseconds)
+        return windows.overflow ? duration : windows.partialValue
     }
 
     private typealias Rows = [(key: UInt32, value: Count)]

@@ -65,7 +65,7 @@ extension ForeignSamples {
                     weight: UInt64(value.rounded()))
             }
             if factor != nil, !isOwn, longest > 0 {
-                durationNanoseconds = max(durationNanoseconds ?? 0, Int64(clamping: UInt64(longest)))
+                durationNanoseconds = max(durationNanoseconds ?? 0, Int64(min(longest, 9e18)))
             }
         }
         self = try checked()
@@ -99,11 +99,16 @@ extension ForeignSamples {
             guard let events = profile["events"]?.array else { throw failed("events are missing") }
             var parts: [(stack: [Int], weight: Double)] = []
             var open: [Int] = []
+            var frames = 0
             var last = try number(profile["startValue"], "startValue")
             for event in events {
                 let (at, frame) = (try number(event["at"], "an event's time"), try index(event["frame"]))
                 guard at >= last else { throw failed("an event lies before the one before it") }
-                if at > last, !open.isEmpty { parts.append((open, at - last)) }
+                if at > last, !open.isEmpty {
+                    frames += open.count
+                    guard frames <= Limits.eventedFrames else { throw failed("too many events in deep stacks") }
+                    parts.append((open, at - last))
+                }
                 last = at
                 switch event["type"]?.string {
                 case "O":
@@ -171,8 +176,10 @@ extension ForeignSamples {
             if let found = known[index] { return found }
             var path: [ForeignFrame] = []
             var above = index
+            var steps = 0
             while above >= 0 {
-                guard path.count <= nodes.count else { throw FormatError(.whole, "nodes are their own parents") }
+                steps += 1
+                guard steps <= nodes.count else { throw FormatError(.whole, "nodes are their own parents") }
                 let (one, name) = frame(nodes[above])
                 if name != "(root)" { path.append(one) }
                 above = parent[above]
@@ -209,7 +216,7 @@ extension ForeignSamples {
                 guard let hits = node["hitCount"]?.integer, hits > 0 else { continue }
                 let found = try stack(index, &self)
                 if found.isIdle {
-                    idle += hits
+                    idle = idle.addingReportingOverflow(hits).overflow ? Int.max : idle + hits
                 } else {
                     add(
                         found.node, host: host, key: key, samples: UInt64(hits),

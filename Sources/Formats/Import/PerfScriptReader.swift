@@ -37,9 +37,14 @@ extension ForeignSamples {
             let node = samples.intern(process: header.command, thread: header.command, frames.reversed())
             samples.add(node, host: host, key: one, at: header.nanoseconds - start, samples: 1, weight: weight)
         }
-        while let line = try lines.next() {
+        // perf pads the command of a sample without call chain to 16 characters, and prints its one frame behind the event.
+        var standsAlone = true
+        while let raw = try lines.next() {
+            var line = raw
+            if standsAlone, raw.first == " ", Self.isPerfScriptHeader(raw) { line = String(raw.drop { $0 == " " }) }
             if line.isEmpty {
                 end(&self)
+                standsAlone = true
             } else if line.hasPrefix("#") {
                 continue
             } else if line.first == " " || line.first == "\t" {
@@ -58,6 +63,7 @@ extension ForeignSamples {
                     throw FormatError(.line(lines.number), "no header of a sample: COMM PID TIME: EVENT:")
                 }
                 current = (header, [])
+                standsAlone = !rest.isEmpty
                 if !rest.isEmpty {
                     guard let frame = Self.frame(" " + rest) else {
                         throw FormatError(.line(lines.number), "what follows the event is no frame")

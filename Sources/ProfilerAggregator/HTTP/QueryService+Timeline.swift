@@ -25,6 +25,13 @@ extension QueryService {
         guard profile.range.seconds * 1e9 / Double(step) <= Double(Timeline.mostSteps) else {
             throw APIError(.badRequest, "step: that would be more than \(Timeline.mostSteps) steps; take a longer one")
         }
+        let cells = profile.range.seconds * 1e9 / Double(step) * Double(question.seriesBy == nil ? 1 : question.limit)
+        guard cells <= Double(Timeline.mostCells) else {
+            throw APIError(
+                .badRequest,
+                "limit and step: that would be more than \(Timeline.mostCells) numbers; take fewer series or a longer step"
+            )
+        }
         let timeline = profile.timeline(
             by: question.seriesBy, sort: question.order, limit: question.limit, stepNanoseconds: step,
             delivered: delivered)

@@ -205,7 +205,10 @@ struct QueryService: Sendable {
         case .types:
             return json(
                 TypesAnswer(header: header(), rows: Inventory.types(stored.samples, range: stored.coveredRange)))
-        case .timeline: return try timeline(profile, question, delivered: material.delivered, header: header())
+        case .timeline:
+            var answer = try timeline(profile, question, delivered: material.delivered, header: header())
+            answer.note = note(of: [warning, answer.note, filterNote(profile)])
+            return answer
         case .flamegraph:
             switch question.format {
             case .json:

@@ -36,8 +36,14 @@ struct SelectionText: Equatable {
             if isNegated { key.removeLast() }
             try add(key, String(trimmed[trimmed.index(after: sign)...]), isNegated, name, now)
         }
-        let given = Set(parameters.map(\.name))
-        parameters += common.filter { !given.contains($0.name) }
+        let given = Set(parameters.map(Self.subject))
+        parameters += common.filter { !given.contains(Self.subject($0)) }
+    }
+
+    /// What a parameter is about: labels are told apart by their names.
+    private static func subject(_ parameter: (name: String, value: String)) -> String {
+        guard parameter.name == "label", let label = LabelPattern(parameter.value) else { return parameter.name }
+        return "label:\(label.name)"
     }
 
     static func == (left: SelectionText, right: SelectionText) -> Bool {
@@ -63,7 +69,7 @@ struct SelectionText: Equatable {
                     .badRequest, "\(name): \(key) needs \(TimeExpression.expected), not '\(value)'")
             }
             parameters.append((key, RFC3339.text(time.moment(now: now))))
-        case "type" where isNegated, "frame" where isNegated:
+        case "type" where isNegated:
             throw APIError(.badRequest, "\(name): \(key) can't be negated")
         default:
             guard !value.isEmpty else { throw APIError(.badRequest, "\(name): \(key) has no value") }
@@ -71,12 +77,14 @@ struct SelectionText: Equatable {
         }
     }
 
-    /// What stands between commas, backslashes taken away.
+    /// What stands between commas. A backslash takes a comma or a backslash as it is, and is itself before anything else, as
+    /// in regular expressions.
     private static func parts(_ text: String) -> [String] {
         var parts = [""]
         var isTaken = false
         for character in text {
             if isTaken {
+                if character != ",", character != "\\" { parts[parts.count - 1].append("\\") }
                 parts[parts.count - 1].append(character)
                 isTaken = false
             } else if character == "\\" {
