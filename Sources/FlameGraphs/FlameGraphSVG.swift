@@ -13,6 +13,11 @@ extension FlameGraph {
     ///
     /// - Parameter subtitle: range, samples, losses.
     public func svg(title: String, subtitle: String = "") -> [UInt8] {
+        svg(title: title, subtitle: subtitle, paint: nil)
+    }
+
+    /// - Parameter paint: what frames show in place of their kinds and of the widths' counts.
+    func svg(title: String, subtitle: String, paint: FlameGraphPaint?) -> [UInt8] {
         let height = levels * Self.frameHeight + Self.top + Self.bottom
         var bytes: [UInt8] = []
         bytes.reserveCapacity(16_384 + boxes.count * 260)
@@ -39,7 +44,7 @@ extension FlameGraph {
         write("</text>\n<text id=\"subtitle\" x=\"50%\" y=\"44\">")
         SVGText.append(subtitle, to: &bytes)
         write("</text>\n")
-        writeLegend(to: &bytes)
+        writeLegend(paint, to: &bytes)
         control("details", x: Self.margin, y: height - 12, "", " ")
         control("unzoom", x: Self.margin, y: 24, " class=\"hide\"", "Reset Zoom")
         control("search", x: right - 30, y: 24, " class=\"hide\"", "Search")
@@ -62,16 +67,21 @@ extension FlameGraph {
             write("<g><title>")
             bytes.append(contentsOf: escaped[frame])
             write(" (")
-            SVGText.append(grouped: box.width, to: &bytes)
+            let painted = paint?.frames[Int(box.node)]
+            SVGText.append(grouped: painted?.count ?? box.width, to: &bytes)
             write(" ")
             SVGText.append(unitName, to: &bytes)
             write(", ")
-            if box.node == 0 {
+            if let painted {
+                write(String(FlameGraphPaint.signed(painted.share).dropFirst().dropLast()))
+            } else if box.node == 0 {
                 write("100")
             } else {
                 SVGText.append(percentOf: box.width, in: total, places: 2, to: &bytes)
             }
-            write("%)</title><rect x=\"")
+            write("%)")
+            if let painted { write("; " + FlameGraphPaint.signed(painted.change)) }
+            write("</title><rect x=\"")
             SVGText.append(percentOf: box.start, in: total, places: 4, to: &bytes)
             write("%\" y=\"")
             let y = base - (Int(node.depth) + 1) * Self.frameHeight
@@ -83,7 +93,11 @@ extension FlameGraph {
                 SVGText.append(percentOf: box.width, in: total, places: 4, to: &bytes)
             }
             write("%\" height=\"15\" fill=\"")
-            bytes.append(contentsOf: colour[frame])
+            if let painted {
+                write(painted.isElided ? "#fff\" stroke-dasharray=\"3,2\" stroke=\"\(painted.fill)" : painted.fill)
+            } else {
+                bytes.append(contentsOf: colour[frame])
+            }
             write("\" fg:x=\"")
             SVGText.append(box.start, to: &bytes)
             write("\" fg:w=\"")
@@ -119,10 +133,14 @@ extension FlameGraph {
         SVGText.append(String(scalars.prefix(room - 2)) + "..", to: &bytes)
     }
 
-    private func writeLegend(to bytes: inout [UInt8]) {
+    private func writeLegend(_ paint: FlameGraphPaint?, to bytes: inout [UInt8]) {
         let kinds = Set(boxes.map { Palette.family(tree.frames[Int(tree.nodes[Int($0.node)].frame)].kind) })
         bytes.append(contentsOf: "<text id=\"legend\" x=\"50%\" y=\"62\">".utf8)
-        for (kind, word) in Palette.legend where kinds.contains(kind) {
+        for (colour, word) in paint?.legend ?? [] {
+            bytes.append(
+                contentsOf: "<tspan fill=\"\(colour)\">\u{25A0}</tspan> \(word)\u{2003}".utf8)
+        }
+        for (kind, word) in Palette.legend where paint == nil && kinds.contains(kind) {
             bytes.append(contentsOf: "<tspan fill=\"".utf8)
             Palette.append(legend: kind, to: &bytes)
             bytes.append(contentsOf: "\">\u{25A0}</tspan> \(word)\u{2003}".utf8)

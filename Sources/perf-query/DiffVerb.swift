@@ -25,7 +25,7 @@ struct DiffVerb: AsyncParsableCommand {
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case text, json, folded
+        case text, json, folded, svg
     }
 
     enum Sort: String, ExpressibleByArgument, CaseIterable {
@@ -35,6 +35,10 @@ struct DiffVerb: AsyncParsableCommand {
 
     enum Order: String, ExpressibleByArgument, CaseIterable {
         case evidence, size
+    }
+
+    enum Widths: String, ExpressibleByArgument, CaseIterable {
+        case against, base
     }
 
     enum Value: String, ExpressibleByArgument, CaseIterable {
@@ -69,7 +73,7 @@ struct DiffVerb: AsyncParsableCommand {
             valueName: "condition"))
     var failIf: String?
 
-    @Option(help: "text, json or folded (two values at the end of each stack).")
+    @Option(help: "text, json, svg (a differential flame graph) or folded (two values at the end of each stack).")
     var format: Format?
 
     @Option(help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
@@ -80,6 +84,9 @@ struct DiffVerb: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("What folded stacks count: samples or the type's unit.", valueName: "samples|unit"))
     var value: Value?
+
+    @Option(help: "Whose widths a flame graph has: against or base.")
+    var widths = Widths.against
 
     @OptionGroup var names: NameOptions
     @OptionGroup var table: TableOptions
@@ -95,12 +102,14 @@ struct DiffVerb: AsyncParsableCommand {
         if let failIf, FailCondition(failIf) == nil {
             throw ValidationError("--fail-if: '\(failIf)' is not \(FailCondition.expected)")
         }
-        if chosenFormat != .folded {
-            if threads { throw ValidationError("--threads is for --format folded") }
-            if value != nil { throw ValidationError("--value is for --format folded") }
+        let isOfStacks = chosenFormat == .folded || chosenFormat == .svg
+        if !isOfStacks {
+            if threads { throw ValidationError("--threads is for --format folded and svg") }
+            if value != nil { throw ValidationError("--value is for --format folded and svg") }
         } else if failIf != nil {
             throw ValidationError("--fail-if needs a table or JSON")
         }
+        if widths != .against, chosenFormat != .svg { throw ValidationError("--widths is for --format svg") }
     }
 
     /// --format wins over --json, which wins over the file's extension.
@@ -110,6 +119,7 @@ struct DiffVerb: AsyncParsableCommand {
         switch output?.split(separator: ".").last?.lowercased() {
         case "json": return .json
         case "folded", "collapsed": return .folded
+        case "svg": return .svg
         default: return .text
         }
     }
@@ -129,14 +139,21 @@ struct DiffVerb: AsyncParsableCommand {
             request.add("limit", String(condition == nil ? limit : 10_000))
             if fdr != 0.05 { request.add("fdr", "\(fdr)") }
             names.add(to: &request)
-            if chosenFormat == .folded {
-                request.add("format", "folded")
+            if chosenFormat == .folded || chosenFormat == .svg {
+                request.add("format", chosenFormat.rawValue)
+                if widths != .against { request.add("widths", widths.rawValue) }
                 if threads { request.add("threads", "true") }
                 if let value { request.add("value", value.rawValue) }
             }
             let reply = try await server.client().reply(to: request)
-            guard chosenFormat != .folded else {
-                try put(reply.body)
+            guard chosenFormat == .text || chosenFormat == .json else {
+                if chosenFormat == .svg, output == nil, Terminal.standardOutput.isTerminal {
+                    let name = "diff-" + pictureName(services: selection.service, end: currentTime()).dropFirst(11)
+                    try writeFile(reply.body, to: name)
+                    Terminal.standardOutput.writeLine(name)
+                } else {
+                    try put(reply.body)
+                }
                 return sayNote(of: reply)
             }
             var answer = try decoded(DiffAnswer.self, reply, from: server.client())

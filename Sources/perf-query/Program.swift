@@ -32,14 +32,14 @@ struct PerfQuery: AsyncParsableCommand {
             """,
         subcommands: [
             FlameGraphVerb.self, TopVerb.self, TimelineVerb.self, ServicesVerb.self, HostsVerb.self, LabelsVerb.self,
-            TypesVerb.self, AgentsVerb.self, DiffVerb.self, ImportVerb.self,
+            TypesVerb.self, AgentsVerb.self, DiffVerb.self, CompareHostsVerb.self, ImportVerb.self,
         ])
 }
 
 let programVersion = "0.1.0"
 
 private let laterVerbs = [
-    "compare-hosts", "regressions", "profile", "export",
+    "regressions", "profile", "export",
 ]
 private let laterFlags = ["--token-file", "--ca"]
 

@@ -7,6 +7,7 @@ func evidenceBenchmark(_ report: inout Report) throws {
     coverage(&report)
     falseAlarms(&report)
     power(&report)
+    oddHosts(&report)
     try evidenceCost(&report)
 }
 
@@ -124,6 +125,50 @@ private func power(_ report: inout Report) {
     }
 }
 
+/// How often is a host called odd where none is, and how often is the one that is odd found first?
+private func oddHosts(_ report: inout Report) {
+    for (hosts, rounds) in [(5, 400), (10, 400), (30, 300), (100, 150), (1000, 25)] {
+        for heavy in [false, true] {
+            let count = report.size(rounds, smoke: 1)
+            var alarms = 0
+            for round in 0..<count {
+                var fleet = SimulatedFleet(
+                    shares: SimulatedFleet.shares(100, from: 0.05, to: 0.0001), seed: UInt64(round * 19 + hosts))
+                fleet.hasHeavyTails = heavy
+                fleet.samplesPerHost = 3000
+                let samples = fleet.sample(fleet.machines(hosts))
+                if HostComparison(NamedProfile(samples, symbolizer: symbolizer)).differingCount > 0 { alarms += 1 }
+            }
+            report.keep(alarms)
+            report.line(
+                "\(hosts) like hosts\(heavy ? ", heavy tails" : ""): some called odd",
+                text(100 * Double(alarms) / Double(count), "%"), "of \(count); at most 5 is the aim")
+        }
+    }
+    for factor in [2.0, 4, 8] {
+        var found = 0
+        var heaviest = 0
+        let rounds = report.size(20, smoke: 1)
+        for round in 0..<rounds {
+            var fleet = SimulatedFleet(
+                shares: SimulatedFleet.shares(100, from: 0.05, to: 0.0001), seed: UInt64(round * 23 + 1))
+            fleet.samplesPerHost = 3000
+            var machines = fleet.machines(report.size(1000, smoke: 30))
+            machines[7].factors[10] = factor
+            let profile = NamedProfile(fleet.sample(machines), symbolizer: symbolizer)
+            let result = HostComparison(profile, limit: 1000, functionLimit: 1)
+            if result.hosts.first?.name == "h7", result.hosts.first?.differs == true { found += 1 }
+            let largest = result.hosts.max { $0.distance < $1.distance }
+            if largest?.name == "h7" { heaviest += 1 }
+        }
+        report.keep(found)
+        report.line(
+            "one in 1,000 spends \(text(factor, "")) times as much in f10 (2.5 %): found",
+            text(100 * Double(found) / Double(rounds), "%"),
+            "ranked by plain distance it is first in \(text(100 * Double(heaviest) / Double(rounds), "%"))")
+    }
+}
+
 private func evidenceCost(_ report: inout Report) throws {
     var fleet = SimulatedFleet(shares: SimulatedFleet.shares(2000, from: 0.01, to: 0.00001), seed: 5)
     fleet.samplesPerHost = 20_000
@@ -140,4 +185,27 @@ private func evidenceCost(_ report: inout Report) throws {
     report.line("diff of 2 × \(hosts) hosts, 2,000 functions: merge", text(merging * 1e3, "ms"))
     report.line("diff: name", text(naming * 1e3, "ms"))
     report.line("diff: compare", text(comparing * 1e3, "ms"))
+
+    let profile = NamedProfile(base, symbolizer: symbolizer)
+    var hostsCompared = HostComparison(profile)
+    let odd = leastThreadSeconds(of: 3) { hostsCompared = HostComparison(profile) }
+    report.keep(hostsCompared.differingCount)
+    report.line("compare-hosts, \(hosts) hosts, 2,000 functions", text(odd * 1e3, "ms"), ofLimit(odd, 1, "s"))
+    let tree = DifferenceTree(profiles)
+    let nodes = leastThreadSeconds(of: 3) { report.keep(tree.movements(of: profiles).count) }
+    report.line("differential flame graph: test the nodes", text(nodes * 1e3, "ms"))
+
+    var service = SimulatedFleet(shares: SimulatedFleet.shares(400, from: 0.03, to: 0.0001), seed: 6)
+    service.windows = report.size(8640, smoke: 20)
+    service.samplesPerHost = Double(service.windows) * 50
+    let machinesOfService = service.machines(10)
+    let first = service.sample(machinesOfService)
+    let second = service.sample(machinesOfService, firstWindow: service.windows)
+    let days = leastThreadSeconds(of: 3) {
+        result = Difference(ProfilePair(SamplePair(base: first, against: second), symbolizer: symbolizer))
+    }
+    report.keep(result.testedCount)
+    report.line(
+        "diff of two days of a service, 10 hosts, \(first.slices.count) slices each", text(days * 1e3, "ms"),
+        ofLimit(days, 0.3, "s"))
 }

@@ -329,6 +329,11 @@ import Yams
             ("/api/v1/diff?base=service=web&against=service=db", 200),
             ("/api/v1/diff?base=host=host-1&against=host=host-2&service=web&sort=self&limit=1&order=size&fdr=0.1", 200),
             ("/api/v1/diff?base=label:zone=a,from=-1h,to=now&against=version=1&format=folded&value=unit", 200),
+            ("/api/v1/diff?base=service=web&against=service=db&format=svg&widths=base", 200),
+            ("/api/v1/compare-hosts?service=web", 200), ("/api/v1/compare-hosts?service=web&functions=2&limit=1", 200),
+            ("/api/v1/compare-hosts", 400), ("/api/v1/compare-hosts?service=wbe", 404),
+            ("/api/v1/compare-hosts?service=web&functions=0", 400),
+            ("/api/v1/diff?base=service=web,frame=nothing.like.it&against=service=web", 404),
             ("/api/v1/diff?base=service=web", 400), ("/api/v1/diff?base=servce=web&against=service=web", 400),
             ("/api/v1/diff?base=from=yesterday&against=", 400), ("/api/v1/diff?base=&against=&fdr=2", 400),
             ("/api/v1/diff?base=service=web&against=service=wbe", 404),
@@ -364,6 +369,8 @@ import Yams
             #expect(
                 openAPI.parameters("/api/v1/\(endpoint.rawValue)") == Set(Question.parameters(of: endpoint)))
         }
+        #expect(
+            openAPI.parameters("/api/v1/compare-hosts") == Set(CompareHostsQuestion.own + DiffQuestion.common))
         #expect(openAPI.parameters("/api/v1/diff") == Set(DiffQuestion.own + DiffQuestion.common))
         let missing = try await server.get("/api/v1/nothing")
         #expect(missing.status == 404)

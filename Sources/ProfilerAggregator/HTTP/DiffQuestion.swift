@@ -1,4 +1,5 @@
 import Analysis
+import FlameGraphs
 import Formats
 import Profiles
 import Settings
@@ -7,7 +8,7 @@ import SymbolTables
 /// A question of `diff`: two selections and how they are compared.
 struct DiffQuestion {
     enum Format: String, CaseIterable {
-        case json, folded
+        case json, folded, svg
     }
 
     /// Each side is a selection and a time, read as those of any other question.
@@ -17,6 +18,7 @@ struct DiffQuestion {
     var names = SymbolNames.Form.short
     var format = Format.json
     var measure: Measure?
+    var widths = DifferentialFlameGraph.Widths.against
     var withThreads = false
     var withLines = false
     var isPlain = false
@@ -24,7 +26,7 @@ struct DiffQuestion {
     /// Of both sides, unless a side says otherwise.
     static let common = Question.parameters(of: .services).filter { $0 != "explain" }
     static let own = [
-        "base", "against", "sort", "order", "limit", "fdr", "names", "format", "value", "threads", "lines", "plain",
+        "base", "against", "sort", "order", "limit", "fdr", "names", "format", "value", "threads", "lines", "plain", "widths",
     ]
 
     init(parameters: [(name: String, value: String)], now: Timestamp) throws(APIError) {
@@ -59,6 +61,7 @@ struct DiffQuestion {
         withThreads = try values.flag("threads")
         withLines = try values.flag("lines")
         isPlain = try values.flag("plain")
+        widths = try values.word("widths", DifferentialFlameGraph.Widths.against)
     }
 }
 

@@ -1,5 +1,6 @@
 import Analysis
 import Dispatch
+import FlameGraphs
 import Formats
 import ProfileStore
 import Profiles
@@ -35,6 +36,23 @@ extension QueryService {
                     of: profiles, withThreads: question.withThreads, withLines: question.withLines,
                     measure: question.measure, isPlain: question.isPlain)
                 return Answer(contentType: "text/plain; charset=utf-8", bytes: folded.bytes, note: folded.note)
+            case .svg:
+                let tree = DifferenceTree(profiles, withThreads: question.withThreads)
+                let measure = question.measure ?? profiles.naturalMeasure
+                let graph = DifferentialFlameGraph(
+                    tree,
+                    movements: tree.movements(
+                        of: profiles, falseDiscoveryRate: question.options.falseDiscoveryRate),
+                    widths: question.widths, measure: measure, unitName: profiles.base.unitName(measure))
+                func words(_ side: StoredSide, _ profile: NamedProfile) -> String {
+                    let (start, end) = TimeText.pair(profile.range.start, profile.range.end)
+                    return "\(Grouped.text(profile.sampleCount)) samples, \(start) to \(end)"
+                }
+                return Answer(
+                    contentType: "image/svg+xml",
+                    bytes: graph.svg(
+                        title: "Difference, as wide as \(question.widths.rawValue)",
+                        subtitle: "base \(words(base, profiles.base)); against \(words(against, profiles.against))"))
             case .json:
                 let difference = Difference(profiles, options: question.options)
                 let answer = DiffAnswer(
@@ -49,28 +67,31 @@ extension QueryService {
         }
     }
 
+    /// The samples of a selection, those without the frames asked for left out.
+    func side(_ question: Question, names: SymbolNames.Form) async throws(APIError) -> StoredSide {
+        var stored = try await samples(question.selection, question.asked, detail: .stacks)
+        stored.samples = filter(stored.samples, by: question.selection)
+        guard !stored.samples.slices.isEmpty else { throw try await noData(question.selection, question.asked) }
+        if !question.frames.isEmpty {
+            let all = stored.samples
+            let tables: [ModuleIdentity: SymbolTable]
+            do {
+                tables = try await store.symbolTables(for: all.stacks.modules.map(\.identity))
+            } catch { throw APIError(error) }
+            let symbolizer = ModuleSymbolizer(tables: tables, names: names)
+            stored.samples = await computed { filter(all, byFrames: question.frames, symbolizer: symbolizer) }
+            guard !stored.samples.slices.isEmpty else {
+                throw Self.noFrame(question, NamedProfile(all, symbolizer: symbolizer))
+            }
+        }
+        return StoredSide(stored: stored, asked: question.asked)
+    }
+
     private func side(
         _ question: Question, name: String, names: SymbolNames.Form
     ) async throws(APIError) -> StoredSide {
         do throws(APIError) {
-            var stored = try await samples(question.selection, question.asked, detail: .stacks)
-            stored.samples = filter(stored.samples, by: question.selection)
-            guard !stored.samples.slices.isEmpty else {
-                throw try await noData(question.selection, question.asked)
-            }
-            if !question.frames.isEmpty {
-                let all = stored.samples
-                let tables: [ModuleIdentity: SymbolTable]
-                do {
-                    tables = try await store.symbolTables(for: all.stacks.modules.map(\.identity))
-                } catch { throw APIError(error) }
-                let symbolizer = ModuleSymbolizer(tables: tables, names: names)
-                stored.samples = await computed { filter(all, byFrames: question.frames, symbolizer: symbolizer) }
-                guard !stored.samples.slices.isEmpty else {
-                    throw Self.noFrame(question, NamedProfile(all, symbolizer: symbolizer))
-                }
-            }
-            return StoredSide(stored: stored, asked: question.asked)
+            return try await side(question, names: names)
         } catch {
             throw APIError(error.code, "\(name): \(error.message)", nearby: error.nearby)
         }

@@ -63,6 +63,15 @@ final class HTTPAPI: Sendable {
         router.post("/api/v1/import") { request, _ in
             await self.measured { () async throws(APIError) in try await self.importing(request) }
         }
+        router.get("/api/v1/compare-hosts") { request, _ in
+            await self.measured { () async throws(APIError) in
+                let question = try CompareHostsQuestion(
+                    parameters: try Self.parameters(request), now: self.now())
+                return try await self.gate.run { () async throws(APIError) in
+                    try await self.service.answer(question)
+                }
+            }
+        }
         router.get("/api/v1/agents") { request, _ in
             await self.measured { () async throws(APIError) in
                 if let first = try Self.parameters(request).first {
@@ -153,7 +162,9 @@ private struct ErrorAnswers: RouterMiddleware {
                 let paths = Question.Endpoint.allCases.map { "/api/v1/\($0.rawValue)" }
                 return APIError(
                     .notFound, "there is nothing at \(request.uri.path)",
-                    nearby: paths + ["/api/v1/diff", "/api/v1/agents", "/healthz", "/readyz", "/metrics"]
+                    nearby: paths + ["diff", "compare-hosts", "agents"].map { "/api/v1/\($0)" } + [
+                        "/healthz", "/readyz", "/metrics",
+                    ]
                 ).response
             default:
                 return APIError(.badRequest, error.body ?? error.status.reasonPhrase).response

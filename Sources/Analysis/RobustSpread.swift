@@ -1,0 +1,32 @@
+import Glibc
+
+/// Where most of some numbers lie, whatever a few of them do.
+enum RobustSpread {
+    /// The median, and the median absolute deviation as a standard deviation (of the normal distribution).
+    static func shared(_ values: [Double]) -> (middle: Double, scale: Double) {
+        let middle = median(values)
+        return (middle, 1.482602218505602 * median(values.map { abs($0 - middle) }))
+    }
+
+    static func median(_ values: [Double]) -> Double {
+        guard !values.isEmpty else { return 0 }
+        let sorted = values.sorted()
+        let half = sorted.count / 2
+        return sorted.count % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
+    }
+}
+
+/// The mean absolute deviation of Poisson counts: 2·e^−μ·μ^(⌊μ⌋+1) / ⌊μ⌋! (Crow 1958).
+enum PoissonDeviation {
+    private static let exactBelow = 40
+    /// ⌊μ⌋! up to there.
+    private static let factorials: [Double] = (1...exactBelow).reduce(into: [1.0]) { $0.append($0[$0.count - 1] * Double($1)) }
+
+    static func mean(of expected: Double) -> Double {
+        guard expected > 0 else { return 0 }
+        // The next term of the series is below 1 in 10,000 from there on.
+        if expected >= Double(exactBelow) { return (2 * expected / Double.pi).squareRoot() * (1 - 1 / (12 * expected)) }
+        let whole = Int(expected)
+        return 2 * exp(-expected) * pow(expected, Double(whole + 1)) / factorials[whole]
+    }
+}
