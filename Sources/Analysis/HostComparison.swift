@@ -166,6 +166,7 @@ struct HostDistances {
 
     /// From so many hosts on, median and median absolute deviation tell their spread.
     private static let manyHosts = 20
+    private static let mostFreedom = 10.0
 
     init(_ matrix: HostShares) {
         let (count, functions) = (matrix.hostCount, matrix.functionCount)
@@ -208,9 +209,16 @@ struct HostDistances {
             guard found[host] > 0, expected[host] > 0, spread[host] > 0 else { return 0 }
             return log(found[host] / expected[host]) * expected[host] / spread[host]
         }
+        guard count >= Self.manyHosts else {
+            for host in scores.indices { pValues[host] = Self.amongFew(host, scores) }
+            return
+        }
+        let (middle, scale) = RobustSpread.above(scores)
+        // Far out, distances are spread more widely than the normal distribution: few degrees of freedom.
+        let freedom = min(Self.mostFreedom, Double(count - 1) * 0.37)
         for host in scores.indices {
             pValues[host] =
-                count >= Self.manyHosts ? Self.amongMany(scores[host], scores) : Self.amongFew(host, scores)
+                scale > 0 ? Self.upper((scores[host] - middle) / scale, freedom) : scores[host] > middle ? 0 : 1
         }
     }
 
@@ -226,13 +234,6 @@ struct HostDistances {
             }
         }
         return variance.map { max(0, $0 / Double(count - 1)) }
-    }
-
-    /// The median's efficiency is 0.64, that of the absolute deviation 0.37: so many degrees of freedom are left.
-    private static func amongMany(_ score: Double, _ scores: [Double]) -> Double {
-        let (middle, scale) = RobustSpread.shared(scores)
-        guard scale > 0 else { return score > middle ? 0 : 1 }
-        return upper((score - middle) / scale, Double(scores.count - 1) * 0.37)
     }
 
     private static func amongFew(_ host: Int, _ scores: [Double]) -> Double {

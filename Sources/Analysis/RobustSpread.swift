@@ -8,6 +8,15 @@ enum RobustSpread {
         return (middle, 1.482602218505602 * median(values.map { abs($0 - middle) }))
     }
 
+    /// The median, and the larger of that deviation and of the distance to the 80th percentile: numbers that are spread more
+    /// widely above than below are measured above, and one in five may be odd.
+    static func above(_ values: [Double]) -> (middle: Double, scale: Double) {
+        let (middle, scale) = shared(values)
+        guard !values.isEmpty else { return (middle, scale) }
+        let high = values.sorted()[min(values.count - 1, values.count * 4 / 5)]
+        return (middle, max(scale, (high - middle) / 0.8416212335729143))
+    }
+
     static func median(_ values: [Double]) -> Double {
         guard !values.isEmpty else { return 0 }
         let sorted = values.sorted()

@@ -29,16 +29,16 @@ func `hosts that are like each other are called odd no more often than stated`(h
     var fleet = SimulatedFleet(shares: SimulatedFleet.shares(100, from: 0.05, to: 0.0001), seed: seed)
     fleet.samplesPerHost = 3000
     var machines = fleet.machines(1000)
-    // Four times as much of a function that takes 2 to 3 % elsewhere.
-    machines[417].factors[10] = 8
+    // Sixteen times as much of a function that takes 2 to 3 % elsewhere, where hosts differ by a third anyway.
+    machines[417].factors[10] = 16
     let found = compared(fleet.sample(machines))
     let first = try #require(found.hosts.first)
     #expect(first.name == "h417" && first.differs, "seed \(seed)")
     #expect(found.differingCount <= 3, "seed \(seed)")
     let function = try #require(first.functions.first)
     #expect(function.name == "f10" && function.isSignificant)
-    #expect(function.delta.low > 0.05 && function.delta.high < 0.5)
-    #expect(first.distance > 0.05 && first.distance < 0.6)
+    #expect(function.delta.low > 0.05 && function.delta.high < 0.7)
+    #expect(first.distance > 0.05 && first.distance < 0.8)
 }
 
 @Test func `a label that odd hosts share is told`() throws {
