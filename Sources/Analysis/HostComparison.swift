@@ -89,7 +89,9 @@ public struct HostComparison: Sendable {
         let typical = TypicalHosts(matrix, differs: differs)
         let grouping = HostGrouping(matrix, typical, odd: order.filter { differs[$0] })
         groups = grouping.members.map { members in
-            HostGroup(hosts: members.map(name), functions: grouping.functions(of: members, 3).map { matrix.name(of: $0) })
+            HostGroup(
+                hosts: members.map(name),
+                functions: grouping.functions(of: members, 3).map { matrix.name(of: $0) })
         }
         var critical = CriticalValues()
         hosts = order.prefix(max(0, limit)).map { host in

@@ -29,7 +29,9 @@ enum RobustSpread {
 enum PoissonDeviation {
     private static let exactBelow = 40
     /// ⌊μ⌋! up to there.
-    private static let factorials: [Double] = (1...exactBelow).reduce(into: [1.0]) { $0.append($0[$0.count - 1] * Double($1)) }
+    private static let factorials: [Double] = (1...exactBelow).reduce(into: [1.0]) { all, number in
+        all.append(all[all.count - 1] * Double(number))
+    }
 
     static func mean(of expected: Double) -> Double {
         guard expected > 0 else { return 0 }

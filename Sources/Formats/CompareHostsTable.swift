@@ -10,7 +10,8 @@ public struct CompareHostsTable: Sendable {
         for (index, group) in answer.groups.enumerated() where answer.groups.count > 1 || group.hosts.count > 1 {
             let names = group.hosts.prefix(5).joined(separator: ", ") + (group.hosts.count > 5 ? ", …" : "")
             lines.append(
-                "group \(index + 1): \(Self.count(group.hosts.count)) (\(names)) by \(group.functions.joined(separator: ", "))")
+                "group \(index + 1): \(Self.count(group.hosts.count)) (\(names)) by \(group.functions.joined(separator: ", "))"
+            )
         }
         for label in answer.labels.prefix(3) where label.qValue <= 0.05 {
             lines.append(

@@ -26,7 +26,8 @@ struct DiffQuestion {
     /// Of both sides, unless a side says otherwise.
     static let common = Question.parameters(of: .services).filter { $0 != "explain" }
     static let own = [
-        "base", "against", "sort", "order", "limit", "fdr", "names", "format", "value", "threads", "lines", "plain", "widths",
+        "base", "against", "sort", "order", "limit", "fdr", "names", "format", "value", "threads", "lines", "plain",
+        "widths",
     ]
 
     init(parameters: [(name: String, value: String)], now: Timestamp) throws(APIError) {
@@ -48,8 +49,7 @@ struct DiffQuestion {
         guard base.selection.type == against.selection.type else {
             throw APIError(
                 .badRequest,
-                "base is of type \(base.selection.type), against of \(against.selection.type): both must "
-                    + "be of one")
+                "base is of type \(base.selection.type), against of \(against.selection.type): both must be of one")
         }
         options.sort = try values.word("sort", RankingOrder.total)
         options.order = try values.word("order", DifferenceOrder.evidence)
