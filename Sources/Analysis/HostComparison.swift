@@ -32,7 +32,7 @@ public struct ComparedHost: Hashable, Sendable {
 /// Hosts that are odd in the same way.
 public struct HostGroup: Hashable, Sendable {
     public var hosts: [String]
-    /// What most of the difference falls on, the most first.
+    /// What they do more of than the rest, the most first.
     public var functions: [String]
 }
 
@@ -168,7 +168,7 @@ struct HostDistances {
 
     /// From so many hosts on, median and median absolute deviation tell their spread.
     private static let manyHosts = 20
-    private static let mostFreedom = 10.0
+    private static let mostFreedom = 20.0
 
     init(_ matrix: HostShares) {
         let (count, functions) = (matrix.hostCount, matrix.functionCount)

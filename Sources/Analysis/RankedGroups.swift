@@ -322,6 +322,11 @@ struct RankedGroups {
         return isFirst
     }
 
+    /// Adds up slices of the profile by chosen row.
+    func accumulator(of profile: NamedProfile) -> UnitAccumulator {
+        UnitAccumulator(profile, membership: rowMembership(profile), rows: chosen.count)
+    }
+
     /// The chosen rows alone, in the shape that a pass over the slices needs.
     private func rowMembership(_ profile: NamedProfile) -> UnitAccumulator.Membership {
         var rowOfGroup = [UInt32](repeating: Self.none, count: labels.count)

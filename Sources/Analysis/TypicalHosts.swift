@@ -154,12 +154,12 @@ struct HostGrouping {
         }
     }
 
-    /// Functions that most of a group's difference falls on.
+    /// Functions that the group does more of, the most first: what it does less of is what that leaves room for.
     func functions(of hosts: [Int], _ limit: Int) -> [Int] {
         guard let first = hosts.first, let group = groupOf[first] else { return [] }
         let mean = means[group]
         return Array(
-            mean.indices.dropLast().filter { mean[$0] != 0 }.sorted { abs(mean[$0]) > abs(mean[$1]) }.prefix(limit))
+            mean.indices.dropLast().filter { mean[$0] > 0 }.sorted { mean[$0] > mean[$1] }.prefix(limit))
     }
 
     private static func cosine(_ one: [Double], _ other: [Double]) -> Double {

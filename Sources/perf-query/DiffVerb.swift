@@ -93,8 +93,8 @@ struct DiffVerb: AsyncParsableCommand {
 
     func validate() throws {
         let ending = output?.split(separator: ".").last?.lowercased() ?? ""
-        if format == nil, !table.json, ["svg", "html", "htm"].contains(ending) {
-            throw ValidationError("a picture of a difference comes later; there are text, json and folded (--format)")
+        if format == nil, !table.json, ["html", "htm"].contains(ending) {
+            throw ValidationError("a page of a difference comes later; there are text, json, folded and svg (--format)")
         }
         if selection.explain { throw ValidationError("--explain: diff does not tell its steps yet") }
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be 1 to 10000") }
@@ -148,7 +148,8 @@ struct DiffVerb: AsyncParsableCommand {
             let reply = try await server.client().reply(to: request)
             guard chosenFormat == .text || chosenFormat == .json else {
                 if chosenFormat == .svg, output == nil, Terminal.standardOutput.isTerminal {
-                    let name = "diff-" + pictureName(services: selection.service, end: currentTime()).dropFirst(11)
+                    let picture = pictureName(services: selection.service, end: currentTime(), ending: "svg")
+                    let name = "diff-" + picture.dropFirst("flamegraph-".count)
                     try writeFile(reply.body, to: name)
                     Terminal.standardOutput.writeLine(name)
                 } else {
