@@ -50,9 +50,8 @@ public struct LabelSplit: Hashable, Sendable {
 ///
 /// A host's distance is half the L1 distance of its self shares from those of all others. How large it is where nothing is
 /// odd depends on what hosts differ by anyway and on how many samples the host has: by function, the variance between
-/// hosts (by moments) and that of Poisson counts give an expected distance, and the logarithm of found over expected is
-/// held against its own spread over the hosts: by median and median absolute deviation where they are many, so that odd
-/// hosts don't hide each other, and by mean and deviation of the others where they are few.
+/// hosts and that of Poisson counts give an expected distance from the shares that hosts usually have. Found over
+/// expected is held against its own spread over the hosts, by medians, so that odd hosts don't hide each other.
 public struct HostComparison: Sendable {
     /// The oddest first.
     public var hosts: [ComparedHost]
@@ -166,9 +165,8 @@ struct HostDistances {
     private(set) var distances: [Double] = []
     private(set) var pValues: [Double]
 
-    /// From so many hosts on, median and median absolute deviation tell their spread.
+    /// From so many hosts on, their own scores tell how widely and how evenly they are spread.
     private static let manyHosts = 20
-    private static let mostFreedom = 20.0
 
     init(_ matrix: HostShares) {
         let (count, functions) = (matrix.hostCount, matrix.functionCount)
@@ -177,78 +175,106 @@ struct HostDistances {
             distances = [Double](repeating: 0, count: count)
             return
         }
-        let variance = Self.betweenHosts(matrix)
+        let typical = TypicalShares(matrix)
         let normalMean = (2 / Double.pi).squareRoot()
-        var found: [Double] = []
-        var expected: [Double] = []
-        var spread: [Double] = []
+        // Found over expected, and how many of its standard deviations the expected one is.
+        var ratios: [Double] = []
+        var weights: [Double] = []
         for host in 0..<count {
             let (own, samples) = (matrix.whole[host], matrix.effective[host])
             let others = matrix.total - own
             // The others' shares are drawn, too, from as much more.
-            let more = others > 0 ? 1 + own / others : 1
-            var sum = 0.0
-            var noise = 0.0
-            var mean = 0.0
-            var squares = 0.0
+            let more = (others > 0 ? 1 + own / others : 1).squareRoot()
+            var (sum, noise, found, mean, squares) = (0.0, 0.0, 0.0, 0.0, 0.0)
             for function in 0..<functions {
                 let weight = matrix.weights[host * functions + function]
                 let rest = others > 0 ? (matrix.sums[function] - weight) / others : 0
                 sum += abs(weight / own - rest)
-                let drawn = PoissonDeviation.mean(of: samples * rest) / samples * more.squareRoot()
-                noise += drawn
-                let all = variance[function] + drawn * drawn / (normalMean * normalMean)
+                noise += PoissonDeviation.mean(of: samples * rest) / samples * more
+                let center = typical.centers[function]
+                found += abs(weight / own - center)
+                let drawn = PoissonDeviation.mean(of: samples * center) / samples * more
+                let all = typical.variances[function] + drawn * drawn / (normalMean * normalMean)
                 mean += normalMean * all.squareRoot()
                 squares += (1 - normalMean * normalMean) * all
             }
             distances.append(min(1, max(0, (sum - noise) / 2)))
-            found.append(sum)
-            expected.append(mean)
-            spread.append(squares.squareRoot())
+            let isTold = mean > 0 && squares > 0
+            ratios.append(isTold ? found / mean : 1)
+            weights.append(isTold ? mean / squares.squareRoot() : 0)
         }
         guard count >= HostComparison.fewestHosts else { return }
-        let scores = found.indices.map { host -> Double in
-            guard found[host] > 0, expected[host] > 0, spread[host] > 0 else { return 0 }
-            return log(found[host] / expected[host]) * expected[host] / spread[host]
+        let scores: [Double]
+        let spread: (middle: Double, scale: Double)
+        let freedom: Double
+        if count < Self.manyHosts {
+            scores = Self.scores(ratios, weights, power: 1)
+            spread = RobustSpread.shared(scores)
+            freedom = max(2, 0.3 * Double(count - 1))
+        } else {
+            scores = Self.evenScores(ratios, weights)
+            spread = RobustSpread.above(scores)
+            freedom = min(20, 0.37 * Double(count - 1))
         }
-        guard count >= Self.manyHosts else {
-            for host in scores.indices { pValues[host] = Self.amongFew(host, scores) }
-            return
-        }
-        let (middle, scale) = RobustSpread.above(scores)
-        // Far out, distances are spread more widely than the normal distribution: few degrees of freedom.
-        let freedom = min(Self.mostFreedom, Double(count - 1) * 0.37)
-        for host in scores.indices {
-            pValues[host] =
-                scale > 0 ? Self.upper((scores[host] - middle) / scale, freedom) : scores[host] > middle ? 0 : 1
+        // Drawing samples alone scatters scores by 1.
+        let scale = max(1, spread.scale)
+        pValues = scores.map { Self.upper(($0 - spread.middle) / scale, freedom) }
+    }
+
+    /// Box and Cox's transformation (1964) of found over expected, in its standard deviations.
+    private static func scores(_ ratios: [Double], _ weights: [Double], power: Double) -> [Double] {
+        zip(ratios, weights).map { ratio, weight in
+            (power == 0 ? log(max(ratio, 1e-6)) : (pow(ratio, power) - 1) / power) * weight
         }
     }
 
-    /// Variance of shares between hosts by function, less what drawing samples adds.
-    private static func betweenHosts(_ matrix: HostShares) -> [Double] {
-        let (count, functions) = (matrix.hostCount, matrix.functionCount)
-        var variance = [Double](repeating: 0, count: functions)
-        for host in 0..<count {
-            for function in 0..<functions {
-                let share = matrix.sums[function] / matrix.total
-                let error = matrix.weights[host * functions + function] / matrix.whole[host] - share
-                variance[function] += error * error - share * (1 - share) / matrix.effective[host]
-            }
+    /// Where hosts differ much anyway, distances are spread more widely above the middle than below it: by the largest
+    /// power from 1 to 0 (the logarithm) that makes the 10th and the 90th percentile lie about equally far from it.
+    private static func evenScores(_ ratios: [Double], _ weights: [Double]) -> [Double] {
+        for power in [1, 0.75, 0.5, 0.25] {
+            let found = scores(ratios, weights, power: power)
+            let sorted = found.sorted()
+            let middle = sorted[sorted.count / 2]
+            let (low, high) = (sorted[sorted.count / 10], sorted[sorted.count - 1 - sorted.count / 10])
+            if high - middle <= 1.1 * (middle - low) { return found }
         }
-        return variance.map { max(0, $0 / Double(count - 1)) }
-    }
-
-    private static func amongFew(_ host: Int, _ scores: [Double]) -> Double {
-        let others = scores.indices.filter { $0 != host }.map { scores[$0] }
-        let mean = others.reduce(0, +) / Double(others.count)
-        let variance = others.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(others.count - 1)
-        // Samples alone scatter scores by 1.
-        let scale = (max(1, variance) * (1 + 1 / Double(others.count))).squareRoot()
-        return upper((scores[host] - mean) / scale, Double(others.count - 1))
+        return scores(ratios, weights, power: 0)
     }
 
     private static func upper(_ t: Double, _ freedom: Double) -> Double {
         let tail = StudentT.twoSidedTail(t, degreesOfFreedom: max(1, freedom)) / 2
         return t > 0 ? tail : 1 - tail
+    }
+}
+
+/// Shares that most hosts have, and the variance between them less what drawing samples adds, by function: by median and
+/// median absolute deviation, so that odd hosts don't hide themselves or each other.
+private struct TypicalShares {
+    private(set) var centers: [Double] = []
+    private(set) var variances: [Double] = []
+
+    init(_ matrix: HostShares) {
+        let (count, functions) = (matrix.hostCount, matrix.functionCount)
+        let samples = RobustSpread.median(matrix.effective)
+        var shares = [Double](repeating: 0, count: count)
+        for function in 0..<functions {
+            for host in 0..<count {
+                shares[host] = matrix.weights[host * functions + function] / matrix.whole[host]
+            }
+            let pooled = matrix.sums[function] / matrix.total
+            let middle = RobustSpread.median(shares)
+            let center = middle > 0 ? middle : pooled
+            let drawn = center * (1 - center) / samples
+            let all: Double
+            if middle > 0 {
+                let deviation = RobustSpread.normal * RobustSpread.median(shares.map { abs($0 - middle) })
+                all = deviation * deviation * Double(count) / Double(count - 1)
+            } else {
+                // Most hosts don't have it at all: medians tell nothing.
+                all = shares.reduce(0) { $0 + ($1 - pooled) * ($1 - pooled) } / Double(count - 1)
+            }
+            centers.append(center)
+            variances.append(max(0, all - drawn))
+        }
     }
 }

@@ -150,6 +150,15 @@ struct RankedGroups {
         return weighty.count
     }
 
+    /// Keeps the groups of these rows, in their order. All must be of a ranking by function of the same samples.
+    mutating func choose(_ rows: [DifferenceRow]) {
+        var places: [Label: Int] = [:]
+        for (index, label) in labels.enumerated() {
+            places[Label(name: label.name, file: label.file, module: label.module)] = index
+        }
+        chosen = rows.compactMap { places[Label(name: $0.name, file: $0.file, module: $0.module)] }
+    }
+
     /// The shares of the chosen rows, by the ratio estimator over the units of chance.
     ///
     /// With x the row's weight and n the whole weight of a unit, R = Σx / Σn. The variance is the delete-one (jackknife)

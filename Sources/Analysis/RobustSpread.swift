@@ -5,8 +5,11 @@ enum RobustSpread {
     /// The median, and the median absolute deviation as a standard deviation (of the normal distribution).
     static func shared(_ values: [Double]) -> (middle: Double, scale: Double) {
         let middle = median(values)
-        return (middle, 1.482602218505602 * median(values.map { abs($0 - middle) }))
+        return (middle, normal * median(values.map { abs($0 - middle) }))
     }
+
+    /// A standard deviation over the median absolute deviation, where the distribution is normal.
+    static let normal = 1.482602218505602
 
     /// The median, and the larger of that deviation and of the distance to the 80th percentile: numbers that are spread more
     /// widely above than below are measured above, and one in five may be odd.
@@ -17,11 +20,28 @@ enum RobustSpread {
         return (middle, max(scale, (high - middle) / 0.8416212335729143))
     }
 
+    /// 0 of nothing. Hoare's selection (1961): the numbers are put in order no more than it takes.
     static func median(_ values: [Double]) -> Double {
         guard !values.isEmpty else { return 0 }
-        let sorted = values.sorted()
-        let half = sorted.count / 2
-        return sorted.count % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
+        var values = values
+        let half = values.count / 2
+        var (low, high) = (0, values.count - 1)
+        while low < high {
+            let pivot = values[(low + high) / 2]
+            var (left, right) = (low, high)
+            while left <= right {
+                while values[left] < pivot { left += 1 }
+                while values[right] > pivot { right -= 1 }
+                if left <= right {
+                    values.swapAt(left, right)
+                    left += 1
+                    right -= 1
+                }
+            }
+            if half <= right { high = right } else if half >= left { low = left } else { break }
+        }
+        if values.count % 2 == 1 { return values[half] }
+        return (values[half] + (values[..<half].max() ?? values[half])) / 2
     }
 }
 

@@ -86,6 +86,11 @@ public struct DiffRow: Hashable, Sendable, Decodable, JSONAnswer {
 
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()
+        writeMembers(to: &writer)
+        writer.endObject()
+    }
+
+    func writeMembers(to writer: inout JSONWriter) {
         writer.member("name", name)
         writer.member("file", file)
         writer.member("line", line)
@@ -108,7 +113,6 @@ public struct DiffRow: Hashable, Sendable, Decodable, JSONAnswer {
         writer.member("movement", movement)
         writer.key("power")
         if let power { power.write(to: &writer) } else { writer.null() }
-        writer.endObject()
     }
 }
 
@@ -163,6 +167,14 @@ public struct DiffAnswer: Hashable, Sendable, Decodable, JSONAnswer {
 
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()
+        writeMembers(to: &writer)
+        writer.key("rows")
+        writer.array(rows)
+        writer.endObject()
+    }
+
+    /// All but the rows.
+    func writeMembers(to writer: inout JSONWriter) {
         writer.key("base")
         base.write(to: &writer)
         writer.key("against")
@@ -177,8 +189,5 @@ public struct DiffAnswer: Hashable, Sendable, Decodable, JSONAnswer {
         writer.member("significant", significant)
         writer.key("onePoint")
         if let onePoint { onePoint.write(to: &writer) } else { writer.null() }
-        writer.key("rows")
-        writer.array(rows)
-        writer.endObject()
     }
 }

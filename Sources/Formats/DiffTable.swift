@@ -18,7 +18,15 @@ public struct DiffTable: Sendable {
 
     /// How many functions changed beyond chance.
     private var verdict: String {
-        let tested = "\(Grouped.text(UInt64(answer.tested))) \(answer.tested == 1 ? "function" : "functions")"
+        guard answer.significant > 0 else { return "within noise: none of \(tested) changed beyond chance (\(grounds))" }
+        return "\(Grouped.text(UInt64(answer.significant))) of \(tested) changed beyond chance (\(grounds))"
+    }
+
+    /// `143 functions`.
+    var tested: String { "\(Grouped.text(UInt64(answer.tested))) \(answer.tested == 1 ? "function" : "functions")" }
+
+    /// What a verdict stands on.
+    var grounds: String {
         let few = answer.functions - answer.tested
         let rest = few > 0 ? ", \(Grouped.text(UInt64(few))) more seen too rarely to tell" : ""
         let basis: String
@@ -30,15 +38,10 @@ public struct DiffTable: Sendable {
         case (_, 0): basis = "samples alone, as windows are too few"
         case (_, let units): basis = "\(units) blocks of time"
         }
-        let rate = Percent.text(answer.falseDiscoveryRate, places: 0)
-        guard answer.significant > 0 else {
-            return "within noise: none of \(tested) changed beyond chance (\(rate) false discoveries; \(basis)\(rest))"
-        }
-        return "\(Grouped.text(UInt64(answer.significant))) of \(tested) changed beyond chance "
-            + "(\(rate) false discoveries; \(basis)\(rest))"
+        return "\(Percent.text(answer.falseDiscoveryRate, places: 0)) false discoveries; \(basis)\(rest)"
     }
 
-    private var onePoint: String? {
+    var onePoint: String? {
         guard let power = answer.onePoint else { return nil }
         let change = "a change of 1 point"
         guard let times = power.times, times > 1 else {
@@ -136,9 +139,9 @@ public struct DiffTable: Sendable {
         return text.hasPrefix("-") ? text : "+" + text
     }
 
-    private static func points(_ delta: Double) -> String { signed(delta * 100, places: 2) }
+    static func points(_ delta: Double) -> String { signed(delta * 100, places: 2) }
 
-    private static func rate(_ qValue: Double) -> String {
+    static func rate(_ qValue: Double) -> String {
         qValue < 0.0001 ? "<0.0001" : Decimal.text(qValue, places: 4)
     }
 }

@@ -4,7 +4,7 @@ public import Profiles
 /// A question of the HTTP API: `GET /api/v1/ENDPOINT?NAME=VALUE&…`.
 public struct QueryRequest: Hashable, Sendable {
     public enum Endpoint: String, Hashable, Sendable, CaseIterable {
-        case top, flamegraph, timeline, services, hosts, labels, types, agents, diff
+        case top, flamegraph, timeline, services, hosts, labels, types, agents, diff, regressions
         case compareHosts = "compare-hosts"
     }
 

@@ -32,14 +32,15 @@ struct PerfQuery: AsyncParsableCommand {
             """,
         subcommands: [
             FlameGraphVerb.self, TopVerb.self, TimelineVerb.self, ServicesVerb.self, HostsVerb.self, LabelsVerb.self,
-            TypesVerb.self, AgentsVerb.self, DiffVerb.self, CompareHostsVerb.self, ImportVerb.self,
+            TypesVerb.self, AgentsVerb.self, DiffVerb.self, CompareHostsVerb.self, RegressionsVerb.self,
+            ImportVerb.self,
         ])
 }
 
 let programVersion = "0.1.0"
 
 private let laterVerbs = [
-    "regressions", "profile", "export",
+    "profile", "export",
 ]
 private let laterFlags = ["--token-file", "--ca"]
 

@@ -4,6 +4,8 @@
 //   demo-load SERVICE SECONDS    runs one of them
 //   demo-load children COUNT MS  runs COUNT children one after the other, each of which spends MS milliseconds of CPU
 //                                time in child_work and ends; prints the CPU seconds that the kernel charged for them
+//   demo-load basket A B C SECONDS  spends A, B and C milliseconds in price_cart, apply_discounts and write_receipt, again
+//                                and again, until it has used SECONDS of CPU time
 //
 // checkout: price_cart 60 %, apply_discounts 30 %, write_receipt 10 %, below handle_checkout
 // search:   rank_results 50 %, tokenize_query 50 %, below handle_search
@@ -79,6 +81,21 @@ static int serve(const char *service, double duration) {
     return 0;
 }
 
+static double basket[3];
+
+NOINLINE static void handle_basket(void) {
+    if (basket[0] > 0) price_cart(basket[0]);
+    if (basket[1] > 0) apply_discounts(basket[1]);
+    if (basket[2] > 0) write_receipt(basket[2]);
+    __asm__ volatile("");
+}
+
+static int run_basket(double duration) {
+    double end = seconds_of(CLOCK_PROCESS_CPUTIME_ID) + duration;
+    while (!stopped && seconds_of(CLOCK_PROCESS_CPUTIME_ID) < end) handle_basket();
+    return 0;
+}
+
 static int run_children(int count, double milliseconds) {
     for (int child = 0; child < count; child++) {
         pid_t pid = fork();
@@ -116,6 +133,10 @@ int main(int argc, char **argv) {
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     if (argc == 4 && strcmp(argv[1], "children") == 0) return run_children(atoi(argv[2]), atof(argv[3]));
+    if (argc == 6 && strcmp(argv[1], "basket") == 0) {
+        for (int part = 0; part < 3; part++) basket[part] = atof(argv[2 + part]);
+        return run_basket(atof(argv[5]));
+    }
     if (argc == 3) {
         prctl(PR_SET_NAME, argv[1]);
         return serve(argv[1], atof(argv[2]));

@@ -333,6 +333,13 @@ import Yams
             ("/api/v1/compare-hosts?service=web", 200), ("/api/v1/compare-hosts?service=web&functions=2&limit=1", 200),
             ("/api/v1/compare-hosts", 400), ("/api/v1/compare-hosts?service=wbe", 404),
             ("/api/v1/compare-hosts?service=web&functions=0", 400),
+            ("/api/v1/regressions?service=web&at=-30s&from=-1h&to=now", 400),
+            ("/api/v1/regressions?service=web", 400), ("/api/v1/regressions?at=-1m", 400),
+            ("/api/v1/regressions?service=web&at=now", 400), ("/api/v1/regressions?service=web&at=noon", 400),
+            ("/api/v1/regressions?service=web&at=-1m&min=x", 400),
+            ("/api/v1/regressions?service=web&new_version=1&version=1", 400),
+            ("/api/v1/regressions?service=web&new_version=7", 404), ("/api/v1/regressions?service=wbe&at=-1m", 404),
+            ("/api/v1/regressions?service=*&at=-40s&limit=1&sort=total&min=0.1%25&fdr=0.1", 200),
             ("/api/v1/diff?base=service=web,frame=nothing.like.it&against=service=web", 404),
             ("/api/v1/diff?base=service=web", 400), ("/api/v1/diff?base=servce=web&against=service=web", 400),
             ("/api/v1/diff?base=from=yesterday&against=", 400), ("/api/v1/diff?base=&against=&fdr=2", 400),
@@ -371,6 +378,8 @@ import Yams
         }
         #expect(
             openAPI.parameters("/api/v1/compare-hosts") == Set(CompareHostsQuestion.own + DiffQuestion.common))
+        #expect(
+            openAPI.parameters("/api/v1/regressions") == Set(RegressionsQuestion.own + DiffQuestion.common))
         #expect(openAPI.parameters("/api/v1/diff") == Set(DiffQuestion.own + DiffQuestion.common))
         let missing = try await server.get("/api/v1/nothing")
         #expect(missing.status == 404)

@@ -87,7 +87,8 @@ extension QueryService {
         return StoredSide(stored: stored, asked: question.asked)
     }
 
-    private func side(
+    /// Likewise; errors say which side it is.
+    func side(
         _ question: Question, name: String, names: SymbolNames.Form
     ) async throws(APIError) -> StoredSide {
         do throws(APIError) {

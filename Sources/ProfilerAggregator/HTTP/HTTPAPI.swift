@@ -72,6 +72,15 @@ final class HTTPAPI: Sendable {
                 }
             }
         }
+        router.get("/api/v1/regressions") { request, _ in
+            await self.measured { () async throws(APIError) in
+                let question = try RegressionsQuestion(
+                    parameters: try Self.parameters(request), now: self.now())
+                return try await self.gate.run { () async throws(APIError) in
+                    try await self.service.answer(question)
+                }
+            }
+        }
         router.get("/api/v1/agents") { request, _ in
             await self.measured { () async throws(APIError) in
                 if let first = try Self.parameters(request).first {
@@ -162,7 +171,7 @@ private struct ErrorAnswers: RouterMiddleware {
                 let paths = Question.Endpoint.allCases.map { "/api/v1/\($0.rawValue)" }
                 return APIError(
                     .notFound, "there is nothing at \(request.uri.path)",
-                    nearby: paths + ["diff", "compare-hosts", "agents"].map { "/api/v1/\($0)" } + [
+                    nearby: paths + ["diff", "compare-hosts", "regressions", "agents"].map { "/api/v1/\($0)" } + [
                         "/healthz", "/readyz", "/metrics",
                     ]
                 ).response
