@@ -23,6 +23,10 @@ build: ## Installs missing Debian packages, then builds the three programs into 
 run: build ## From nothing to the first flame graph: aggregator, agent and a demonstration load on this host; ends by itself.
 	@Deploy/first-run.sh
 
+.PHONY: incident
+incident: build ## A prepared incident to practise on: a service that is slow on some of its hosts.
+	@Deploy/incident.sh
+
 .PHONY: test
 test: build ## All tests, some of them against perf, Python and a browser.
 	@Deploy/install-packages.sh test

@@ -10,19 +10,24 @@ struct Comparison {
     /// The groups chosen of a ranking of both sides.
     init(_ pair: ProfilePair, groups: RankedGroups, sort: RankingOrder) {
         var accumulator = groups.accumulator(of: pair.both)
-        self.init(pair, rows: groups.chosen.count) { slices in
+        let totals = (groups.values(of: pair.base, by: sort), groups.values(of: pair.against, by: sort))
+        self.init(pair, totals: totals) { slices in
             let whole = accumulator.addUp(slices)
             let sums = sort == .self ? accumulator.own : accumulator.total
             return (Double(whole), sums.map { Double($0) })
         }
     }
 
-    /// - Parameter addUp: the whole weight of some slices of `pair.both`, and that of each row.
-    init(_ pair: ProfilePair, rows: Int, addUp: ([Int]) -> (whole: Double, rows: [Double])) {
+    /// - Parameters:
+    ///   - totals: by row, its weight on either side.
+    ///   - addUp: the whole weight of some slices of `pair.both`, and that of each row.
+    init(
+        _ pair: ProfilePair, totals: (base: [Double], against: [Double]),
+        addUp: ([Int]) -> (whole: Double, rows: [Double])
+    ) {
         let units = DifferenceUnits(pair)
         self.units = units
-        let baseValues = addUp(Array(pair.base.slices.indices)).rows
-        let againstValues = addUp(Array(pair.base.slices.count..<pair.both.slices.count)).rows
+        let (baseValues, againstValues) = totals
 
         let hostTime = (Self.hostTime(pair.base), Self.hostTime(pair.against))
         func sides(_ base: Double, _ against: Double) -> (DifferenceVariance.Side, DifferenceVariance.Side) {
@@ -42,7 +47,7 @@ struct Comparison {
         let baseTimes = Self.unitTimes(units.units.map(\.base), pair, isBase: true, whole: hostTime.0, units.baseCount)
         let againstTimes = Self.unitTimes(
             units.units.map(\.against), pair, isBase: false, whole: hostTime.1, units.againstCount)
-        let nothing = [Double](repeating: 0, count: rows)
+        let nothing = [Double](repeating: 0, count: baseValues.count)
         for (index, unit) in units.units.enumerated() {
             var weights: (Double?, Double?) = (nil, nil)
             var left = nothing

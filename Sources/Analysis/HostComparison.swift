@@ -214,7 +214,7 @@ struct HostDistances {
         } else {
             scores = Self.evenScores(ratios, weights)
             spread = RobustSpread.above(scores)
-            freedom = min(20, 0.37 * Double(count - 1))
+            freedom = min(16, 6 + Double(count) / 25)
         }
         // Drawing samples alone scatters scores by 1.
         let scale = max(1, spread.scale)

@@ -92,38 +92,44 @@ public struct NamedProfile: Sendable {
         let isUnnamed = naming.frames.map { $0.name.hasPrefix("[unknown") && $0.kind != .process && $0.kind != .thread }
         var unnamed: UInt64 = 0
         var quality: StackQuality?
+        // What a sample counts as depends on its node alone: entries, of which there are many more, are only added up.
+        var countOfNode = [UInt64](repeating: 0, count: naming.namedNode.count)
+        var weightOfNode = countOfNode
         for slice in samples.slices {
             let stacks = slice.stacks
             for index in stacks.nodes.indices {
-                let original = Int(stacks.nodes[index])
-                let node = Int(naming.namedNode[original])
-                let count = stacks.counts[index]
-                let weight = stacks.weights[index]
-                selfValue[node] &+= weight
-                selfSamples[node] &+= count
-                sampleCount &+= count
-                totalValue &+= weight
-                let isShown = naming.isShown.isEmpty || naming.isShown[original]
-                if isShown {
-                    shown.samples &+= count
-                    shown.value &+= weight
-                }
-                if node != 0, isUnnamed[Int(naming.trie.frame[node])] { unnamed &+= count }
+                let (node, count, weight) = (Int(stacks.nodes[index]), stacks.counts[index], stacks.weights[index])
+                countOfNode[node] &+= count
+                weightOfNode[node] &+= weight
                 if count > 0 { squares += Double(weight) * Double(weight) / Double(count) }
-                let wasCut = markersBefore[original] == .truncated
-                let wasBroken = !wasCut && markersBefore[original] != .none
-                let isNewlyCut = !newlyCut.isEmpty && newlyCut[original]
-                if wasCut { seen.cut &+= count }
-                if wasBroken { seen.broken &+= count }
-                if isNewlyCut { seen.newlyCut &+= count }
-                if isNewlyCut && wasBroken { seen.newlyCutBroken &+= count }
-                if (wasCut || isNewlyCut) && isShown {
-                    incomplete.addCut(depth: depths[node], samples: count)
-                } else if case .broken(let frame) = markersBefore[original] {
-                    incomplete.addBroken(frame, samples: count)
-                }
             }
             quality = quality.map { $0 + slice.quality } ?? slice.quality
+        }
+        for original in countOfNode.indices where countOfNode[original] > 0 || weightOfNode[original] > 0 {
+            let (count, weight) = (countOfNode[original], weightOfNode[original])
+            let node = Int(naming.namedNode[original])
+            selfValue[node] &+= weight
+            selfSamples[node] &+= count
+            sampleCount &+= count
+            totalValue &+= weight
+            let isShown = naming.isShown.isEmpty || naming.isShown[original]
+            if isShown {
+                shown.samples &+= count
+                shown.value &+= weight
+            }
+            if node != 0, isUnnamed[Int(naming.trie.frame[node])] { unnamed &+= count }
+            let wasCut = markersBefore[original] == .truncated
+            let wasBroken = !wasCut && markersBefore[original] != .none
+            let isNewlyCut = !newlyCut.isEmpty && newlyCut[original]
+            if wasCut { seen.cut &+= count }
+            if wasBroken { seen.broken &+= count }
+            if isNewlyCut { seen.newlyCut &+= count }
+            if isNewlyCut && wasBroken { seen.newlyCutBroken &+= count }
+            if (wasCut || isNewlyCut) && isShown {
+                incomplete.addCut(depth: depths[node], samples: count)
+            } else if case .broken(let frame) = markersBefore[original] {
+                incomplete.addBroken(frame, samples: count)
+            }
         }
         self.shown = shown
         unsymbolisedSamples = naming.trie.count > 1 ? unnamed : nil

@@ -29,7 +29,7 @@ extension DifferenceTree {
         let both = pair.both
         let rowOfStack = both.namedNode.map { rowOf[Int(place[Int($0)])] }
         var sums = [UInt64](repeating: 0, count: above.count)
-        let comparison = Comparison(pair, rows: above.count) { slices in
+        func addUp(_ slices: some Sequence<Int>) -> (whole: Double, rows: [Double]) {
             for row in sums.indices { sums[row] = 0 }
             for index in slices {
                 let stacks = both.slices[index].stacks
@@ -40,6 +40,8 @@ extension DifferenceTree {
             for row in sums.indices.dropFirst().reversed() { sums[above[row]] &+= sums[row] }
             return (Double(sums[0]), sums.map { Double($0) })
         }
+        let sides = (addUp(pair.base.slices.indices).rows, addUp(pair.base.slices.count..<both.slices.count).rows)
+        let comparison = Comparison(pair, totals: sides) { addUp($0) }
         let verdicts = Verdicts(comparison, rate: rate)
         return tree.nodes.indices.map { node in
             isRow[node] ? verdicts.movement(of: Int(rowOf[node]), comparison, rate: rate) : .withinNoise

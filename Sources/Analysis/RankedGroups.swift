@@ -71,8 +71,6 @@ struct RankedGroups {
                 })
         }
         self.labels = labels
-        own = Array(repeating: 0, count: labels.count)
-        total = own
         addUp(profile)
     }
 
@@ -117,8 +115,6 @@ struct RankedGroups {
         }
         membership = .nodes(nodes, hasCallers: true)
         self.labels = labels
-        own = Array(repeating: 0, count: labels.count)
-        total = own
         addUp(profile)
     }
 
@@ -275,25 +271,37 @@ struct RankedGroups {
     private static func isCode(_ frame: NamedFrame) -> Bool { ![.process, .thread, .marker].contains(frame.kind) }
 
     private mutating func addUp(_ profile: NamedProfile) {
+        if case .nodes(let groups, _) = membership {
+            isFirst = Self.firstOccurrences(profile.trie, groups: groups, groupCount: labels.count)
+        }
+        (own, total) = sums(profile)
+    }
+
+    /// Values of the chosen rows in a profile under the same names: the one that was ranked or a part of it.
+    func values(of profile: NamedProfile, by sort: RankingOrder) -> [Double] {
+        let (own, total) = sums(profile)
+        return chosen.map { Double(sort == .self ? own[$0] : total[$0]) }
+    }
+
+    private func sums(_ profile: NamedProfile) -> (own: [UInt64], total: [UInt64]) {
+        var own = [UInt64](repeating: 0, count: labels.count)
         switch membership {
         case .nodes(let groups, let hasCallers):
-            let trie = profile.trie
-            let subtree = trie.subtreeSums(profile.selfValue)
-            isFirst = Self.firstOccurrences(trie, groups: groups, groupCount: labels.count)
+            var total = own
+            let subtree = profile.trie.subtreeSums(profile.selfValue)
             for node in subtree.indices.dropFirst() {
                 let group = groups[node]
                 guard group != Self.none else { continue }
                 own[Int(group)] &+= profile.selfValue[node]
                 if isFirst[node] { total[Int(group)] &+= subtree[node] }
             }
-            if !hasCallers { own = total }
+            return (hasCallers ? own : total, total)
         case .hosts(let groups):
             for slice in profile.slices { own[Int(groups[Int(slice.host)])] &+= profile.shownWeight(slice.stacks) }
-            total = own
         case .keys(let groups):
             for slice in profile.slices { own[Int(groups[Int(slice.key)])] &+= profile.shownWeight(slice.stacks) }
-            total = own
         }
+        return (own, own)
     }
 
     private static func firstOccurrences(_ trie: NamedTrie, groups: [UInt32], groupCount: Int) -> [Bool] {

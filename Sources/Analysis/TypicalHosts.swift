@@ -128,6 +128,8 @@ struct HostGrouping {
 
     /// The cosine between two differences that are called alike.
     private static let alike = 0.7
+    /// Of the function that a group spends most more in.
+    private static let smallestPart = 0.2
     /// More kinds of oddity than anyone reads; what is left is a group of its own each.
     private static let mostGroups = 50
 
@@ -158,8 +160,11 @@ struct HostGrouping {
     func functions(of hosts: [Int], _ limit: Int) -> [Int] {
         guard let first = hosts.first, let group = groupOf[first] else { return [] }
         let mean = means[group]
+        // What adds little to the first is no part of the group's way.
+        let least = Self.smallestPart * (mean.dropLast().max() ?? 0)
         return Array(
-            mean.indices.dropLast().filter { mean[$0] > 0 }.sorted { mean[$0] > mean[$1] }.prefix(limit))
+            mean.indices.dropLast().filter { mean[$0] > 0 && mean[$0] >= least }.sorted { mean[$0] > mean[$1] }
+                .prefix(limit))
     }
 
     private static func cosine(_ one: [Double], _ other: [Double]) -> Double {

@@ -14,9 +14,11 @@ public struct CompareHostsTable: Sendable {
             )
         }
         for label in answer.labels.prefix(3) where label.qValue <= 0.05 {
+            let others = label.hosts - label.differing
             lines.append(
-                "\(label.differing) of the \(answer.differing) that differ have \(label.label)=\(label.value), "
-                    + "as have \(label.hosts) of all \(answer.hostCount) (q \(Self.rate(label.qValue)))")
+                "\(label.label)=\(label.value): \(label.differing) of the \(answer.differing) that differ have it, "
+                    + "and \(others) of the \(answer.hostCount - answer.differing) others (q \(Self.rate(label.qValue)))"
+            )
         }
         return lines.map { EscapedText.escape($0) }.joined(separator: "\n") + "\n\n" + table(inColour: inColour)
     }
@@ -36,13 +38,14 @@ public struct CompareHostsTable: Sendable {
     private func table(inColour: Bool) -> String {
         var table = TextTable(columns: [
             ("host", .left), ("samples", .right), ("cores", .right), ("distance", .right), ("q", .right),
-            ("verdict", .left), ("change", .right), ("95 % interval", .left), ("here", .right), ("rest", .right),
+            ("verdict", .left), ("points", .right), ("95 % interval", .left), ("here", .right), ("others", .right),
             ("self of", .left),
         ])
         var isOdd: [Bool] = []
         for host in answer.hosts {
-            // Of hosts that don't differ, one line.
-            let shown = host.functions.filter { host.differs && $0.significant }.prefix(5)
+            // Of hosts that don't differ, one line. What shrank made room for what grew, and comes after it.
+            let proved = host.functions.filter { host.differs && $0.significant }
+            let shown = (proved.filter { $0.delta > 0 } + proved.filter { $0.delta <= 0 }).prefix(5)
             for index in 0..<max(1, shown.count) {
                 var cells = ["", "", "", "", "", ""]
                 if index == 0 {

@@ -18,7 +18,9 @@ public struct DiffTable: Sendable {
 
     /// How many functions changed beyond chance.
     private var verdict: String {
-        guard answer.significant > 0 else { return "within noise: none of \(tested) changed beyond chance (\(grounds))" }
+        guard answer.significant > 0 else {
+            return "within noise: none of \(tested) changed beyond chance (\(grounds))"
+        }
         return "\(Grouped.text(UInt64(answer.significant))) of \(tested) changed beyond chance (\(grounds))"
     }
 
@@ -53,8 +55,9 @@ public struct DiffTable: Sendable {
 
     /// `41 hosts (or 120,000 samples of these)`.
     static func needed(_ power: PowerAnswer) -> String {
-        let samples = power.samples.flatMap { $0 < 1e15 ? Grouped.text(UInt64($0)) : nil }
-        if let hosts = power.hosts {
+        // More than that is nobody's fleet.
+        let samples = power.samples.flatMap { $0 < 1e11 ? Grouped.text(UInt64($0)) : nil }
+        if let hosts = power.hosts, hosts <= 100_000 {
             return "\(Grouped.text(UInt64(hosts))) hosts" + (samples.map { " or \($0) samples of these" } ?? "")
         }
         if let samples { return "\(samples) samples" }
@@ -67,13 +70,11 @@ public struct DiffTable: Sendable {
         var columns: [(title: String, alignment: TextTable.Alignment)] = []
         if inColour { columns.append(("", .left)) }
         columns += [
-            ("change", .right), ("95 % interval", .left), ("base", .right), ("against", .right),
+            ("points", .right), ("95 % interval", .left), ("base", .right), ("against", .right), ("verdict", .left),
+            (answer.sort + " of", .left), ("where", .left),
         ]
         if hasCores { columns += [("cores/host", .right), ("change", .right), ("95 % interval", .left)] }
-        columns += [
-            ("q", .right), ("verdict", .left), ("10 % seen with", .left), (answer.sort + " of", .left),
-            ("where", .left),
-        ]
+        columns += [("q", .right), ("10 % seen with", .left)]
         var table = TextTable(columns: columns)
         let largest = rows.map { abs($0.delta) }.max() ?? 0
         for row in rows {
@@ -81,7 +82,8 @@ public struct DiffTable: Sendable {
             if inColour { cells.append(Self.bar(row.delta, largest)) }
             cells += [
                 Self.points(row.delta), "\(Self.points(row.deltaLow)) to \(Self.points(row.deltaHigh))",
-                Percent.text(row.baseShare), Percent.text(row.againstShare),
+                Percent.text(row.baseShare), Percent.text(row.againstShare), Self.verdict(row), row.name,
+                row.file.map { $0 + (row.line.map { ":\($0)" } ?? "") } ?? row.module ?? "",
             ]
             if hasCores {
                 cells.append(row.againstCores.map { Decimal.text($0, places: 3) } ?? "")
@@ -93,9 +95,8 @@ public struct DiffTable: Sendable {
                 }
             }
             cells += [
-                row.tested ? Self.rate(row.qValue) : "–", Self.verdict(row),
-                row.power.map { ($0.times ?? 2) <= 1 ? "this" : Self.needed($0) } ?? "–", row.name,
-                row.file.map { $0 + (row.line.map { ":\($0)" } ?? "") } ?? row.module ?? "",
+                row.tested ? Self.rate(row.qValue) : "–",
+                row.power.map { ($0.times ?? 2) <= 1 ? "what there is" : Self.needed($0) } ?? "–",
             ]
             table.add(cells)
         }

@@ -9,8 +9,9 @@ import ProfilerAgent
 
 /// The parts whose cost is told, in the order of a sample's way.
 enum Subject: String, CaseIterable {
-    case decode, unwind, copysize, attribute, symbols, batch, compile, ingest, query, evidence, flamegraph, agent
-    case programs
+    case decode, unwind, copysize, attribute, symbols, batch, compile, ingest, query, evidence, oddhosts, comparisons,
+        flamegraph
+    case agent, programs
 
     func run(_ report: inout Report) async throws {
         switch self {
@@ -23,7 +24,9 @@ enum Subject: String, CaseIterable {
         case .compile: try await compileBenchmark(&report)
         case .ingest: try await ingestBenchmark(&report)
         case .query: try queryBenchmark(&report)
-        case .evidence: try evidenceBenchmark(&report)
+        case .evidence: evidenceBenchmark(&report)
+        case .oddhosts: oddHostsBenchmark(&report)
+        case .comparisons: comparisonsBenchmark(&report)
         case .flamegraph: try flameGraphBenchmark(&report)
         case .agent: try agentBenchmark(&report)
         case .programs: try programsBenchmark(&report)

@@ -44,11 +44,13 @@ extension QueryService {
                 profile, falseDiscoveryRate: question.falseDiscoveryRate, limit: question.limit,
                 functionLimit: question.functions)
             let services = Inventory.services(side.stored.samples).map(\.name)
-            let answer = CompareHostsAnswer(
-                header: side.header(profile), service: list(services), comparison: comparison)
-            let note =
+            let header = side.header(profile)
+            let answer = CompareHostsAnswer(header: header, service: list(services), comparison: comparison)
+            let note = Self.note(of: [
+                Self.warning(header),
                 comparison.hosts.count < comparison.hostCount
-                ? "\(comparison.hosts.count) of \(comparison.hostCount) hosts; a larger limit shows more" : nil
+                    ? "\(comparison.hosts.count) of \(comparison.hostCount) hosts; a larger limit shows more" : nil,
+            ])
             return Answer(contentType: "application/json", bytes: answer.json() + [0x0A], note: note)
         }
     }

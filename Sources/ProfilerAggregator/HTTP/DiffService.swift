@@ -14,7 +14,9 @@ struct StoredSide: Sendable {
     func header(_ profile: NamedProfile) -> AnswerHeader {
         var coverage = Coverage(of: profile, hostsSilent: stored.silentHosts.count, dropped: stored.dropped)
         if stored.unreadableSamples > 0 { coverage.dropped["unreadable"] = stored.unreadableSamples }
-        return AnswerHeader(of: profile, asked: asked, coverage: coverage)
+        var header = AnswerHeader(of: profile, asked: asked, coverage: coverage)
+        header.warnings = AnswerWarnings.warnings(header, about: .code)
+        return header
     }
 }
 
@@ -55,13 +57,15 @@ extension QueryService {
                         subtitle: "base \(words(base, profiles.base)); against \(words(against, profiles.against))"))
             case .json:
                 let difference = Difference(profiles, options: question.options)
+                let headers = (base.header(profiles.base), against.header(profiles.against))
                 let answer = DiffAnswer(
-                    base: base.header(profiles.base), against: against.header(profiles.against),
-                    difference: difference, options: question.options)
-                let note =
+                    base: headers.0, against: headers.1, difference: difference, options: question.options)
+                let note = Self.note(of: [
+                    Self.warning(headers.0, side: "base"), Self.warning(headers.1, side: "against"),
                     difference.rows.count < difference.rowCount
-                    ? "\(Grouped.text(UInt64(difference.rows.count))) of "
-                        + "\(Grouped.text(UInt64(difference.rowCount))) functions; a larger limit shows more" : nil
+                        ? "\(Grouped.text(UInt64(difference.rows.count))) of "
+                            + "\(Grouped.text(UInt64(difference.rowCount))) functions; a larger limit shows more" : nil,
+                ])
                 return Answer(contentType: "application/json", bytes: answer.json() + [0x0A], note: note)
             }
         }

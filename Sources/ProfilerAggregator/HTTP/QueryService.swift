@@ -242,14 +242,15 @@ struct QueryService: Sendable {
     }
 
     /// Several sentences as one; nil where there is none.
-    private static func note(of parts: [String?]) -> String? {
+    static func note(of parts: [String?]) -> String? {
         let said = parts.compactMap { $0 }
         return said.isEmpty ? nil : said.joined(separator: "; ")
     }
 
-    private static func warning(_ header: AnswerHeader) -> String? {
+    /// - Parameter side: which one of several it is about.
+    static func warning(_ header: AnswerHeader, side: String? = nil) -> String? {
         let warnings = header.warnings ?? []
-        return warnings.isEmpty ? nil : "warning: " + warnings.joined(separator: "; ")
+        return warnings.isEmpty ? nil : "warning: " + (side.map { "\($0): " } ?? "") + warnings.joined(separator: "; ")
     }
 
     /// Says which filters match nothing.

@@ -102,13 +102,16 @@ extension QueryService {
             let regressions = Regressions(profiles, options: options) { row in
                 condition?.isBroken(by: DiffRow(row)) ?? true
             }
+            let headers = (base.header(profiles.base), against.header(profiles.against))
             let answer = RegressionsAnswer(
                 service: list(Inventory.services(pair.samples).map(\.name)), at: at, newVersion: newVersion,
-                minimum: minimum, base: base.header(profiles.base), against: against.header(profiles.against),
-                regressions: regressions, options: options)
-            let note =
+                minimum: minimum, base: headers.0, against: headers.1, regressions: regressions, options: options)
+            let note = Self.note(of: [
+                Self.warning(headers.0, side: names.0), Self.warning(headers.1, side: names.1),
                 regressions.grown.count < regressions.grownCount
-                ? "\(regressions.grown.count) of \(regressions.grownCount) functions; a larger limit shows more" : nil
+                    ? "\(regressions.grown.count) of \(regressions.grownCount) functions; a larger limit shows more"
+                    : nil,
+            ])
             return Answer(contentType: "application/json", bytes: answer.json() + [0x0A], note: note)
         }
     }
