@@ -1,17 +1,18 @@
 import Profiles
 
 /// The rows of two profiles with all that tests and intervals need: ratios on both sides and the variance of their
-/// difference, for shares of the whole and, where weights are CPU time, for cores per host.
+/// difference, for shares of the whole and for a rate: weight per unit of work where that was counted, else cores per host
+/// where weights are CPU time.
 struct Comparison {
     let units: DifferenceUnits
     let shares: ComparedRatios
-    let cores: ComparedRatios?
+    let rates: ComparedRatios?
 
     /// The groups chosen of a ranking of both sides.
-    init(_ pair: ProfilePair, groups: RankedGroups, sort: RankingOrder) {
+    init(_ pair: ProfilePair, groups: RankedGroups, sort: RankingOrder, work: WorkDone?) {
         var accumulator = groups.accumulator(of: pair.both)
         let totals = (groups.values(of: pair.base, by: sort), groups.values(of: pair.against, by: sort))
-        self.init(pair, totals: totals) { slices in
+        self.init(pair, totals: totals, work: work) { slices in
             let whole = accumulator.addUp(slices)
             let sums = sort == .self ? accumulator.own : accumulator.total
             return (Double(whole), sums.map { Double($0) })
@@ -20,16 +21,17 @@ struct Comparison {
 
     /// - Parameters:
     ///   - totals: by row, its weight on either side.
+    ///   - work: is spread over hosts, or blocks of time, as evenly as time is.
     ///   - addUp: the whole weight of some slices of `pair.both`, and that of each row.
     init(
-        _ pair: ProfilePair, totals: (base: [Double], against: [Double]),
+        _ pair: ProfilePair, totals: (base: [Double], against: [Double]), work: WorkDone? = nil,
         addUp: ([Int]) -> (whole: Double, rows: [Double])
     ) {
         let units = DifferenceUnits(pair)
         self.units = units
         let (baseValues, againstValues) = totals
 
-        let hostTime = (Self.hostTime(pair.base), Self.hostTime(pair.against))
+        let whole = work.map { ($0.base, $0.against) } ?? (Self.hostTime(pair.base), Self.hostTime(pair.against))
         func sides(_ base: Double, _ against: Double) -> (DifferenceVariance.Side, DifferenceVariance.Side) {
             (
                 DifferenceVariance.Side(
@@ -41,12 +43,12 @@ struct Comparison {
         }
         let shareSides = sides(Double(pair.base.totalValue), Double(pair.against.totalValue))
         var shareVariance = DifferenceVariance(base: shareSides.0, against: shareSides.1)
-        let isCPUTime = pair.base.cores(1) != nil && pair.against.cores(1) != nil
-        let coreSides = sides(hostTime.0, hostTime.1)
-        var coreVariance = DifferenceVariance(base: coreSides.0, against: coreSides.1)
-        let baseTimes = Self.unitTimes(units.units.map(\.base), pair, isBase: true, whole: hostTime.0, units.baseCount)
+        let hasRates = work != nil || pair.base.cores(1) != nil && pair.against.cores(1) != nil
+        let rateSides = sides(whole.0, whole.1)
+        var rateVariance = DifferenceVariance(base: rateSides.0, against: rateSides.1)
+        let baseTimes = Self.unitTimes(units.units.map(\.base), pair, isBase: true, whole: whole.0, units.baseCount)
         let againstTimes = Self.unitTimes(
-            units.units.map(\.against), pair, isBase: false, whole: hostTime.1, units.againstCount)
+            units.units.map(\.against), pair, isBase: false, whole: whole.1, units.againstCount)
         let nothing = [Double](repeating: 0, count: baseValues.count)
         for (index, unit) in units.units.enumerated() {
             var weights: (Double?, Double?) = (nil, nil)
@@ -55,28 +57,28 @@ struct Comparison {
             if !unit.base.isEmpty { (weights.0, left) = addUp(unit.base) }
             if !unit.against.isEmpty { (weights.1, right) = addUp(unit.against) }
             shareVariance.add(base: left, weights.0, against: right, weights.1)
-            guard isCPUTime else { continue }
-            coreVariance.add(
+            guard hasRates else { continue }
+            rateVariance.add(
                 base: left, weights.0.map { _ in baseTimes[index] }, against: right,
                 weights.1.map { _ in againstTimes[index] })
         }
         let samples = (pair.base.effectiveSamples, pair.against.effectiveSamples)
         shares = ComparedRatios(
             variance: shareVariance, units: units, samples: samples, wholes: (1, 1), exposures: samples)
-        guard isCPUTime else {
-            cores = nil
+        guard hasRates else {
+            rates = nil
             return
         }
-        func wholeCores(_ profile: NamedProfile, _ time: Double) -> Double {
+        func wholeRate(_ profile: NamedProfile, _ time: Double) -> Double {
             time > 0 ? Double(profile.totalValue) / time : 0
         }
         func exposure(_ profile: NamedProfile, _ time: Double) -> Double {
             profile.totalValue > 0 ? time * profile.effectiveSamples / Double(profile.totalValue) : 0
         }
-        cores = ComparedRatios(
-            variance: coreVariance, units: units, samples: samples,
-            wholes: (wholeCores(pair.base, hostTime.0), wholeCores(pair.against, hostTime.1)),
-            exposures: (exposure(pair.base, hostTime.0), exposure(pair.against, hostTime.1)))
+        rates = ComparedRatios(
+            variance: rateVariance, units: units, samples: samples,
+            wholes: (wholeRate(pair.base, whole.0), wholeRate(pair.against, whole.1)),
+            exposures: (exposure(pair.base, whole.0), exposure(pair.against, whole.1)))
     }
 
     /// Nanoseconds of the range, for each host with samples.
@@ -96,7 +98,7 @@ struct Comparison {
     }
 }
 
-/// One kind of ratio (shares, or cores per host) of all rows on both sides.
+/// One kind of ratio (shares, or rates) of all rows on both sides.
 struct ComparedRatios {
     private let variance: DifferenceVariance
     /// Effective samples of either side.

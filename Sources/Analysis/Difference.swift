@@ -14,7 +14,7 @@ public struct Change: Hashable, Sendable {
 /// What may be said of a function's change.
 public enum Movement: String, Hashable, Sendable, CaseIterable {
     case grew, shrank
-    /// Its share changed beyond chance because others moved; its own cores did not.
+    /// Its share changed beyond chance because others moved; its own cores (or weight per unit of work) did not.
     case shareOnly
     case withinNoise
 }
@@ -27,6 +27,18 @@ public enum DifferenceOrder: String, Hashable, Sendable, CaseIterable {
     case size
 }
 
+/// What was done on either side, in units of a counter of the asker's: requests, jobs, bytes.
+public struct WorkDone: Hashable, Sendable {
+    /// More than 0, as is `against`.
+    public var base: Double
+    public var against: Double
+
+    public init(base: Double, against: Double) {
+        self.base = base
+        self.against = against
+    }
+}
+
 public struct DifferenceOptions: Hashable, Sendable {
     /// Whether self or total values are compared.
     public var sort: RankingOrder
@@ -36,17 +48,27 @@ public struct DifferenceOptions: Hashable, Sendable {
     public var falseDiscoveryRate: Double
     /// Change of a row, as a part of its share, for which it is told how much more would be needed to see it.
     public var relativeChange: Double
+    public var work: WorkDone?
 
     public init(
         sort: RankingOrder = .total, order: DifferenceOrder = .evidence, limit: Int = 20,
-        falseDiscoveryRate: Double = 0.05, relativeChange: Double = 0.1
+        falseDiscoveryRate: Double = 0.05, relativeChange: Double = 0.1, work: WorkDone? = nil
     ) {
+        self.work = work
         self.sort = sort
         self.order = order
         self.limit = limit
         self.falseDiscoveryRate = falseDiscoveryRate
         self.relativeChange = relativeChange
     }
+}
+
+/// A function's rate on both sides.
+public struct Rates: Hashable, Sendable {
+    public var base: Double
+    public var against: Double
+    public var delta: Change
+    public var qValue: Double
 }
 
 /// One function on both sides.
@@ -61,18 +83,15 @@ public struct DifferenceRow: Hashable, Sendable {
     public var baseShare: Double
     public var againstShare: Double
     public var delta: Change
-    /// Cores per host; nil where the type is no CPU time.
-    public var baseCores: Double?
-    public var againstCores: Double?
-    public var deltaCores: Change?
+    /// Cores per host, or the type's unit per unit of work where that was counted; nil where the type is no CPU time and
+    /// nothing was counted.
+    public var rates: Rates?
     public var pValue: Double
     /// The smallest rate of false discoveries at which the change in share is one; 1 where too little was seen.
     public var qValue: Double
     public var isSignificant: Bool
     /// Whether enough was seen for any difference to be significant.
     public var isTested: Bool
-    /// Likewise for cores; nil where the type is no CPU time.
-    public var coresQValue: Double?
     public var movement: Movement
     public var power: Power?
 }
@@ -100,7 +119,7 @@ public struct Difference: Sendable {
     public init(_ pair: ProfilePair, options: DifferenceOptions = DifferenceOptions()) {
         var groups = RankedGroups(pair.both, by: .function)
         rowCount = groups.order(by: options.sort, limit: Int.max)
-        let comparison = Comparison(pair, groups: groups, sort: options.sort)
+        let comparison = Comparison(pair, groups: groups, sort: options.sort, work: options.work)
         basis = comparison.units.basis
         pairedUnits = comparison.units.pairCount
         let verdicts = Verdicts(comparison, rate: options.falseDiscoveryRate)
@@ -143,17 +162,20 @@ public struct Difference: Sendable {
         for row in order.prefix(max(0, options.limit)) {
             let label = groups.labels[groups.chosen[row]]
             let (baseShare, againstShare) = comparison.shares.ratios(row)
-            let cores = comparison.cores.map { $0.ratios(row) }
+            let rates = comparison.rates.map { compared in
+                let (before, after) = compared.ratios(row)
+                return Rates(
+                    base: before, against: after, delta: compared.change(of: row, &critical),
+                    qValue: verdicts.rates?.qValues[row] ?? 1)
+            }
             rows.append(
                 DifferenceRow(
                     name: label.name, file: label.file, line: lines[row], module: label.module, kind: label.kind,
                     baseShare: baseShare, againstShare: againstShare,
                     delta: comparison.shares.change(of: row, &critical),
-                    baseCores: cores?.base, againstCores: cores?.against,
-                    deltaCores: comparison.cores?.change(of: row, &critical),
+                    rates: rates,
                     pValue: verdicts.sharePValues[row], qValue: verdicts.shares.qValues[row],
                     isSignificant: significant[row], isTested: verdicts.shares.isTested[row],
-                    coresQValue: verdicts.cores?.qValues[row],
                     movement: verdicts.movement(of: row, comparison, rate: options.falseDiscoveryRate),
                     power: verdicts.shares.isTested[row]
                         ? power(row, size: options.relativeChange * max(baseShare, againstShare)) : nil))
@@ -181,34 +203,34 @@ struct CriticalValues {
     }
 }
 
-/// The p-values of all rows, corrected for their number, for shares and for cores.
+/// The p-values of all rows, corrected for their number, for shares and for rates.
 struct Verdicts {
     let sharePValues: [Double]
     let shares: FalseDiscovery
-    let cores: FalseDiscovery?
+    let rates: FalseDiscovery?
 
     init(_ comparison: Comparison, rate: Double) {
         let rows = comparison.shares.base.ratios.indices
         sharePValues = rows.map { comparison.shares.pValue(of: $0) }
         let attainable = rows.map { comparison.shares.attainable($0) }
         shares = FalseDiscovery(pValues: sharePValues, attainable: attainable, rate: rate)
-        cores = comparison.cores.map { cores in
+        rates = comparison.rates.map { rates in
             FalseDiscovery(
-                pValues: rows.map { cores.pValue(of: $0) }, attainable: rows.map { cores.attainable($0) }, rate: rate)
+                pValues: rows.map { rates.pValue(of: $0) }, attainable: rows.map { rates.attainable($0) }, rate: rate)
         }
     }
 
-    /// A share that changed while the cores went the other way, or by less than half as much and within chance, changed
+    /// A share that changed while the rate went the other way, or by less than half as much and within chance, changed
     /// because others did.
     func movement(of row: Int, _ comparison: Comparison, rate: Double) -> Movement {
         guard shares.qValues[row] <= rate else { return .withinNoise }
         let (before, after) = comparison.shares.ratios(row)
         let moved: Movement = after > before ? .grew : .shrank
-        guard let cores, let ratios = comparison.cores?.ratios(row), before > 0, after > 0, ratios.base > 0,
-            ratios.against > 0, cores.qValues[row] > rate
+        guard let rates, let ratios = comparison.rates?.ratios(row), before > 0, after > 0, ratios.base > 0,
+            ratios.against > 0, rates.qValues[row] > rate
         else { return moved }
         let inShare = log(after / before)
-        let inCores = log(ratios.against / ratios.base)
-        return inShare * inCores <= 0 || abs(inCores) < abs(inShare) / 2 ? .shareOnly : moved
+        let inRates = log(ratios.against / ratios.base)
+        return inShare * inRates <= 0 || abs(inRates) < abs(inShare) / 2 ? .shareOnly : moved
     }
 }

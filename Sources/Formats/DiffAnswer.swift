@@ -56,11 +56,19 @@ public struct DiffRow: Hashable, Sendable, Decodable, JSONAnswer {
     /// Whether enough was seen for any difference to be significant.
     public var tested: Bool
     public var coresQValue: Double?
+    /// In the type's unit for each unit of work; nil where no work was counted. Cores are nil where it was.
+    public var basePerUnit: Double?
+    public var againstPerUnit: Double?
+    public var deltaPerUnit: Double?
+    public var deltaPerUnitLow: Double?
+    public var deltaPerUnitHigh: Double?
+    public var perUnitQValue: Double?
     /// grew, shrank, shareOnly or withinNoise.
     public var movement: String
     public var power: PowerAnswer?
 
-    public init(_ row: DifferenceRow) {
+    /// - Parameter isPerUnit: whether rates are those of units of work.
+    public init(_ row: DifferenceRow, isPerUnit: Bool) {
         name = row.name
         file = row.file.isEmpty ? nil : row.file
         line = row.line == 0 ? nil : row.line
@@ -70,18 +78,20 @@ public struct DiffRow: Hashable, Sendable, Decodable, JSONAnswer {
         delta = row.delta.value
         deltaLow = row.delta.low
         deltaHigh = row.delta.high
-        baseCores = row.baseCores
-        againstCores = row.againstCores
-        deltaCores = row.deltaCores?.value
-        deltaCoresLow = row.deltaCores?.low
-        deltaCoresHigh = row.deltaCores?.high
         pValue = row.pValue
         qValue = row.qValue
         significant = row.isSignificant
         tested = row.isTested
-        coresQValue = row.coresQValue
         movement = row.movement.rawValue
         power = row.power.map { PowerAnswer($0) }
+        guard let rates = row.rates else { return }
+        if isPerUnit {
+            (basePerUnit, againstPerUnit, deltaPerUnit) = (rates.base, rates.against, rates.delta.value)
+            (deltaPerUnitLow, deltaPerUnitHigh, perUnitQValue) = (rates.delta.low, rates.delta.high, rates.qValue)
+        } else {
+            (baseCores, againstCores, deltaCores) = (rates.base, rates.against, rates.delta.value)
+            (deltaCoresLow, deltaCoresHigh, coresQValue) = (rates.delta.low, rates.delta.high, rates.qValue)
+        }
     }
 
     public func write(to writer: inout JSONWriter) {
@@ -110,6 +120,14 @@ public struct DiffRow: Hashable, Sendable, Decodable, JSONAnswer {
         writer.member("significant", significant)
         writer.member("tested", tested)
         writer.member("coresQValue", coresQValue)
+        if let basePerUnit {
+            writer.member("basePerUnit", basePerUnit)
+            writer.member("againstPerUnit", againstPerUnit)
+            writer.member("deltaPerUnit", deltaPerUnit)
+            writer.member("deltaPerUnitLow", deltaPerUnitLow)
+            writer.member("deltaPerUnitHigh", deltaPerUnitHigh)
+            writer.member("perUnitQValue", perUnitQValue)
+        }
         writer.member("movement", movement)
         writer.key("power")
         if let power { power.write(to: &writer) } else { writer.null() }
@@ -162,7 +180,7 @@ public struct DiffAnswer: Hashable, Sendable, Decodable, JSONAnswer {
         tested = difference.testedCount
         significant = difference.significantCount
         onePoint = difference.onePoint.map { PowerAnswer($0) }
-        rows = difference.rows.map { DiffRow($0) }
+        rows = difference.rows.map { DiffRow($0, isPerUnit: options.work != nil) }
     }
 
     public func write(to writer: inout JSONWriter) {

@@ -67,6 +67,8 @@ public struct DiffTable: Sendable {
     private func table(inColour: Bool) -> String {
         let rows = answer.rows
         let hasCores = rows.contains { $0.deltaCores != nil }
+        let isPerUnit = rows.contains { $0.deltaPerUnit != nil }
+        let unit = answer.base.header.type.unit
         var columns: [(title: String, alignment: TextTable.Alignment)] = []
         if inColour { columns.append(("", .left)) }
         columns += [
@@ -74,6 +76,7 @@ public struct DiffTable: Sendable {
             (answer.sort + " of", .left), ("where", .left),
         ]
         if hasCores { columns += [("cores/host", .right), ("change", .right), ("95 % interval", .left)] }
+        if isPerUnit { columns += [("\(unit)/unit", .right), ("change", .right), ("95 % interval", .left)] }
         columns += [("q", .right), ("10 % seen with", .left)]
         var table = TextTable(columns: columns)
         let largest = rows.map { abs($0.delta) }.max() ?? 0
@@ -90,6 +93,15 @@ public struct DiffTable: Sendable {
                 cells.append(row.deltaCores.map { Self.signed($0, places: 3) } ?? "")
                 if let low = row.deltaCoresLow, let high = row.deltaCoresHigh {
                     cells.append("\(Self.signed(low, places: 3)) to \(Self.signed(high, places: 3))")
+                } else {
+                    cells.append("")
+                }
+            }
+            if isPerUnit {
+                cells.append(row.againstPerUnit.map { Self.significant($0) } ?? "")
+                cells.append(row.deltaPerUnit.map { Self.signed($0) } ?? "")
+                if let low = row.deltaPerUnitLow, let high = row.deltaPerUnitHigh {
+                    cells.append("\(Self.signed(low)) to \(Self.signed(high))")
                 } else {
                     cells.append("")
                 }
@@ -137,6 +149,16 @@ public struct DiffTable: Sendable {
 
     static func signed(_ value: Double, places: Int) -> String {
         let text = Decimal.text(value, places: places)
+        return text.hasPrefix("-") ? text : "+" + text
+    }
+
+    /// With three digits that tell something, and no more than three behind the point.
+    private static func significant(_ value: Double) -> String {
+        Decimal.text(value, places: abs(value) >= 100 ? 0 : abs(value) >= 10 ? 1 : abs(value) >= 1 ? 2 : 3)
+    }
+
+    private static func signed(_ value: Double) -> String {
+        let text = significant(value)
         return text.hasPrefix("-") ? text : "+" + text
     }
 

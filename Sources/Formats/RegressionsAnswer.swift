@@ -15,7 +15,7 @@ public struct RegressionRow: Hashable, Sendable, Decodable, JSONAnswer {
     }
 
     init(_ regression: Regression) {
-        row = DiffRow(regression.row)
+        row = DiffRow(regression.row, isPerUnit: false)
         firstSeen = RFC3339.text(regression.onset.firstSeen)
         firstVersion = regression.onset.firstVersion.isEmpty ? nil : regression.onset.firstVersion
         since = regression.onset.since.map { RFC3339.text($0) }

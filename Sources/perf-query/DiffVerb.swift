@@ -1,3 +1,4 @@
+internal import Analysis
 internal import ArgumentParser
 internal import Formats
 internal import FoundationEssentials
@@ -19,6 +20,7 @@ struct DiffVerb: AsyncParsableCommand {
 
             EXAMPLES:
               perf-query diff --base 'service=web,from=-2h,to=-1h' --against 'service=web,from=-1h'
+              perf-query diff --service web --base from=-2h,to=-1h --against from=-1h --work 120000:150000
               perf-query diff --service web --base version=1.4 --against version=1.5 --fail-if 'grew>2%'
 
             EXIT CODES: 3 where --fail-if is broken.
@@ -73,6 +75,12 @@ struct DiffVerb: AsyncParsableCommand {
             valueName: "condition"))
     var failIf: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Units of work done on either side, such as requests served: costs are then per unit, not per host.",
+            valueName: "base:against"))
+    var work: String?
+
     @Option(help: "text, json, svg (a differential flame graph) or folded (two values at the end of each stack).")
     var format: Format?
 
@@ -101,6 +109,9 @@ struct DiffVerb: AsyncParsableCommand {
         guard fdr > 0, fdr < 1 else { throw ValidationError("--fdr must lie between 0 and 1") }
         if let failIf, FailCondition(failIf) == nil {
             throw ValidationError("--fail-if: '\(failIf)' is not \(FailCondition.expected)")
+        }
+        if let work, WorkDone(work) == nil {
+            throw ValidationError("--work: '\(work)' is not \(WorkDone.expected)")
         }
         let isOfStacks = chosenFormat == .folded || chosenFormat == .svg
         if !isOfStacks {
@@ -138,6 +149,7 @@ struct DiffVerb: AsyncParsableCommand {
             // A verdict is about every row.
             request.add("limit", String(condition == nil ? limit : 10_000))
             if fdr != 0.05 { request.add("fdr", "\(fdr)") }
+            if let work { request.add("work", work) }
             names.add(to: &request)
             if chosenFormat == .folded || chosenFormat == .svg {
                 request.add("format", chosenFormat.rawValue)

@@ -116,7 +116,8 @@ extension Difference {
     #expect(found.significantCount == 0)
     let row = try #require(found.row("f"))
     #expect(abs(row.delta.value) < 1e-12)
-    #expect(abs((row.baseCores ?? 0) - 0.25) < 1e-9 && abs((row.againstCores ?? 0) - 0.25) < 1e-9)
+    let rates = try #require(row.rates)
+    #expect(abs(rates.base - 0.25) < 1e-9 && abs(rates.against - 0.25) < 1e-9)
 }
 
 @Test func `a function that stays where it was is not red because another shrank`() throws {
@@ -220,4 +221,31 @@ func `95 % intervals on a change hold the truth about 95 times in 100`(hosts: In
         if result.rows.first(where: { $0.name == "f0" })?.movement == .grew { found += 1 }
     }
     #expect(found >= 9, "\(found) of 10, seed \(seed)")
+}
+
+@Test func `a function whose cost for each unit of work is the same did not grow with the load`() throws {
+    func side(_ window: Int, load: UInt64, slow: UInt64) -> SampleSet {
+        var builder = SampleBuilder()
+        for host in 0..<8 {
+            for step in 0..<6 {
+                let noise = UInt64((host * 5 + step * 3 + window) % 7)
+                builder.add(
+                    host: "h\(host)", window: window + step,
+                    stacks: [("p/t;main;steady", 300 * load + noise), ("p/t;main;slow", slow * load + noise)])
+            }
+        }
+        return builder.samples
+    }
+    // Twice the requests, and one function that takes a third more for each of them.
+    let (base, against) = (side(0, load: 1, slow: 300), side(10, load: 2, slow: 400))
+    let perHost = difference(base, against, DifferenceOptions(sort: .self))
+    #expect(perHost.row("steady")?.rates.map { $0.against > 1.9 * $0.base } == true)
+    let perRequest = difference(
+        base, against, DifferenceOptions(sort: .self, work: WorkDone(base: 48_000, against: 96_000)))
+    // 300 samples of 10 ms for 1,000 requests are 3 ms each; the noise of 0 to 6 adds 0.03.
+    let steady = try #require(perRequest.row("steady")), rates = try #require(steady.rates)
+    #expect(abs(rates.base - 3.03e6) < 0.02e6 && abs(rates.against - 3.015e6) < 0.02e6)
+    #expect(steady.movement == .shareOnly)
+    let slow = try #require(perRequest.row("slow"))
+    #expect(slow.movement == .grew && slow.rates.map { $0.delta.low > 0.9e6 && $0.delta.high < 1.1e6 } == true)
 }

@@ -329,6 +329,8 @@ import Yams
             ("/api/v1/diff?base=service=web&against=service=db", 200),
             ("/api/v1/diff?base=host=host-1&against=host=host-2&service=web&sort=self&limit=1&order=size&fdr=0.1", 200),
             ("/api/v1/diff?base=label:zone=a,from=-1h,to=now&against=version=1&format=folded&value=unit", 200),
+            ("/api/v1/diff?base=service=web&against=service=db&work=100:250", 200),
+            ("/api/v1/diff?base=service=web&against=service=db&work=100", 400),
             ("/api/v1/diff?base=service=web&against=service=db&format=svg&widths=base", 200),
             ("/api/v1/compare-hosts?service=web", 200), ("/api/v1/compare-hosts?service=web&functions=2&limit=1", 200),
             ("/api/v1/compare-hosts", 400), ("/api/v1/compare-hosts?service=wbe", 404),

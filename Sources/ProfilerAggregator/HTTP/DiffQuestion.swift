@@ -27,7 +27,7 @@ struct DiffQuestion {
     static let common = Question.parameters(of: .services).filter { $0 != "explain" }
     static let own = [
         "base", "against", "sort", "order", "limit", "fdr", "names", "format", "value", "threads", "lines", "plain",
-        "widths",
+        "widths", "work",
     ]
 
     init(parameters: [(name: String, value: String)], now: Timestamp) throws(APIError) {
@@ -55,6 +55,12 @@ struct DiffQuestion {
         options.order = try values.word("order", DifferenceOrder.evidence)
         options.limit = try values.number("limit", 1...Question.maximumLimit) ?? options.limit
         options.falseDiscoveryRate = try values.fraction("fdr") ?? options.falseDiscoveryRate
+        if let text = values.text("work") {
+            guard let work = WorkDone(text) else {
+                throw APIError(.badRequest, "work: '\(text)' is not \(WorkDone.expected)")
+            }
+            options.work = work
+        }
         names = try values.word("names", SymbolNames.Form.short)
         format = try values.word("format", Format.json)
         if values.isGiven("value") { measure = try values.word("value", Measure.samples) }

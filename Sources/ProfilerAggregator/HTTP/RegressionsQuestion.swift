@@ -100,7 +100,7 @@ extension QueryService {
                 pair, symbolizer: ModuleSymbolizer(tables: tables, names: form),
                 baseRange: base.stored.coveredRange, againstRange: against.stored.coveredRange)
             let regressions = Regressions(profiles, options: options) { row in
-                condition?.isBroken(by: DiffRow(row)) ?? true
+                condition?.isBroken(by: DiffRow(row, isPerUnit: false)) ?? true
             }
             let headers = (base.header(profiles.base), against.header(profiles.against))
             let answer = RegressionsAnswer(
