@@ -135,7 +135,8 @@ let package = Package(
             "LanguageRuntimes", ["Unwinding", "SymbolTables", "LinuxSystem", "CLinux", "Profiles", "ByteCoding"]),
         library("Analysis", ["Profiles", "Patterns"]),
         library("Formats", ["Profiles", "Analysis", "Compression", "ByteCoding"]),
-        library("FlameGraphs", ["Profiles", "Analysis"]),
+        library("FlameGraphs", ["Profiles", "Analysis", "Patterns", "Formats"]),
+        library("TerminalScreen", ["FlameGraphs", "CLinux"]),
         library(
             "WireProtocol", ["Profiles", "Compression", "ByteCoding", protobuf, "Digests"], exclude: ["wire.proto"]),
         testableLibrary(
@@ -160,11 +161,13 @@ let package = Package(
         program(
             "perf-agent",
             [
-                "ProfilerAgent", "Settings", "Profiles", "SymbolTables", "Analysis", "Formats", "FlameGraphs", logging,
-                "CFoundationEssentials",
+                "ProfilerAgent", "Settings", "Profiles", "SymbolTables", "Analysis", "Formats", "FlameGraphs",
+                "TerminalScreen", logging, "CFoundationEssentials",
             ]),
         program("perf-aggregator", ["ProfilerAggregator", "Settings", logging]),
-        program("perf-query", ["QueryAPI", "Profiles", "Analysis", "Formats", "WireProtocol"]),
+        program(
+            "perf-query",
+            ["QueryAPI", "Profiles", "Analysis", "Formats", "FlameGraphs", "TerminalScreen", "WireProtocol"]),
         // Tests mirror Sources.
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),

@@ -9,10 +9,10 @@ set -eu
 build="libzstd-dev libiberty-dev libsqlite3-dev libexpat1-dev libyaml-dev libmd-dev libdw-dev liblzma-dev
     zlib1g-dev libre2-dev"
 # What tests compare with or look through: another profiler, a debugger, an XML parser, a browser, compilers and tools of
-# object files, systemd's checker of units, groff for man pages; and programs that are profiled as they are shipped.
+# object files, systemd's checker of units, groff for man pages, a terminal emulator; and programs that are profiled as they are shipped.
 # The compilers of Rust, Go and D are 180 MB to fetch and 1 GB on the disk; g++ and swiftc are there already.
 test="linux-perf gdb libxml2-utils chromium gcc g++ binutils elfutils dwz llvm libc6-dbg systemd groff
-    python3 python3-pip nodejs openjdk-17-jdk-headless xz-utils sqlite3 git perl openssl debuginfod libcurl4
+    python3 python3-pip python3-pyte nodejs openjdk-17-jdk-headless xz-utils sqlite3 git perl openssl debuginfod libcurl4
     rustc golang-go gdc"
 
 case "${1:-build}" in

@@ -48,7 +48,7 @@ enum ProfileArguments {
     }
 
     enum Format: String, CaseIterable {
-        case text, json, folded, svg, html, pprof, speedscope, firefox
+        case text, json, folded, svg, html, tui, pprof, speedscope, firefox
         case perfScript = "perf-script"
 
         static let names = allCases.map(\.rawValue).joined(separator: ", ")

@@ -6,6 +6,7 @@ internal import Glibc
 internal import ProfilerAgent
 internal import Profiles
 internal import Settings
+internal import TerminalScreen
 
 struct ProfileVerb: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -59,8 +60,10 @@ struct ProfileVerb: AsyncParsableCommand {
     var flamegraph: String?
     @Option(
         help: ArgumentHelp(
-            "text, json, folded, svg, html, pprof, speedscope, firefox or perf-script (text, or by --output's extension).",
-            valueName: "format"),
+            """
+            text, json, folded, svg, html, tui (in the terminal), pprof, speedscope, firefox or perf-script (text, or by \
+            --output's extension).
+            """, valueName: "format"),
         completion: .list(ProfileArguments.Format.allCases.map(\.rawValue)))
     var format: String?
     @Flag(help: "Prints JSON, as --format json.")
@@ -94,6 +97,12 @@ struct ProfileVerb: AsyncParsableCommand {
             let request = try request(isCommandOutputKeptApart: format != .text && resultFile(format) == nil)
             for (flag, isGiven) in [("--lines", lines), ("--plain", plain)] where isGiven && format != .folded {
                 throw Failure("\(flag) is for --format folded", code: .usage)
+            }
+            if format == .tui {
+                if output != nil { throw Failure("--output: --format tui writes to the terminal alone", code: .usage) }
+                try inTerminal(.usage) { () throws(TerminalScreen.Problem) in
+                    try TerminalScreen.check(environment: environmentVariables())
+                }
             }
             guard limit >= 0 else { throw Failure("--limit \(limit): it must be 0 or more", code: .usage) }
             if let flamegraph, flamegraph != ProfileArguments.chosenFile {
@@ -212,6 +221,15 @@ struct ProfileVerb: AsyncParsableCommand {
             if let output, output != "-" { written.append("this table: \(output)") }
             let colour = resultFile(format) == nil && Output.usesColour(environmentVariables())
             bytes = Array(ProfileText.text(outcome, limit: limit, written: written, inColour: colour).utf8)
+        case .tui: bytes = []
+        }
+        if format == .tui {
+            let picture = TerminalFlameGraph(
+                outcome.profile.callTree(), unit: outcome.profile.type.unit, title: outcome.request.targetText,
+                subtitle: ProfileText.summary(outcome))
+            try inTerminal(.impossible) { () throws(TerminalScreen.Problem) in
+                try TerminalScreen.show(picture, environment: environmentVariables())
+            }
         }
         let path: String? =
             switch resultFile(format) {
@@ -233,6 +251,12 @@ struct ProfileVerb: AsyncParsableCommand {
                 "no samples: the target used less CPU time than one sampling period; `--rate` and `--duration` take more"
             )
         }
+    }
+
+    private func inTerminal(
+        _ code: Failure.Code, _ work: () throws(TerminalScreen.Problem) -> Void
+    ) throws(Failure) {
+        do { try work() } catch { throw Failure(error.description, code: code) }
     }
 
     private func picture(_ outcome: ProfileOutcome) -> [UInt8] {

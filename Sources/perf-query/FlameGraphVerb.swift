@@ -10,7 +10,8 @@ struct FlameGraphVerb: AsyncParsableCommand {
         discussion: """
             On a terminal and without --output, a picture (or pprof's or Firefox's file) is written to flamegraph-SERVICE-TIME.svg, \
             and its name is printed. An inlined function is a frame of its own above the one that holds its code; folded stacks end its \
-            name in _[i], JIT-compiled ones in _[j], kernel functions in _[k].
+            name in _[i], JIT-compiled ones in _[j], kernel functions in _[k]. --format tui draws in the terminal itself: arrows \
+            lead from frame to frame, Enter zooms, / searches, ? shows all keys.
 
             EXAMPLES:
               perf-query flamegraph --service web --format folded --threads --lines | grep worker
@@ -18,7 +19,7 @@ struct FlameGraphVerb: AsyncParsableCommand {
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case svg, html, folded, json, pprof, speedscope, firefox
+        case svg, html, tui, folded, json, pprof, speedscope, firefox
         case perfScript = "perf-script"
 
         /// Of the file whose name is chosen; nil for what is text.
@@ -39,8 +40,10 @@ struct FlameGraphVerb: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "svg, html, folded, json, pprof, speedscope, firefox or perf-script; else by the extension of --output, else svg."
-        ),
+            """
+            svg, html, tui, folded, json, pprof, speedscope, firefox or perf-script; else by the extension of --output, \
+            else svg.
+            """),
         completion: .list(Format.allCases.map(\.rawValue)))
     var format: String?
 
@@ -69,6 +72,9 @@ struct FlameGraphVerb: AsyncParsableCommand {
             if lines { throw ValidationError("--lines is for --format folded") }
             if plain { throw ValidationError("--plain is for --format folded") }
         }
+        if format == .tui, output != nil {
+            throw ValidationError("--output: --format tui writes to the terminal alone")
+        }
     }
 
     /// --format wins over the file's extension, which wins over svg.
@@ -93,11 +99,13 @@ struct FlameGraphVerb: AsyncParsableCommand {
     func run() async throws {
         let format = try chosenFormat()
         try await reporting { () async throws(Failure) in
+            if format == .tui { try checkTerminal() }
             let range = try asked(time)
             var request = QueryRequest(.flamegraph)
             selection.add(to: &request)
             request.add(range)
-            request.add("format", format.rawValue)
+            request.add("format", format == .tui ? Format.json.rawValue : format.rawValue)
+            if format == .tui { request.add("kinds", "true") }
             if threads { request.add("threads", "true") }
             if lines { request.add("lines", "true") }
             if let value { request.add("value", value.rawValue) }
@@ -106,6 +114,11 @@ struct FlameGraphVerb: AsyncParsableCommand {
             names.add(to: &request)
             let answer = try await server.client().reply(to: request)
             let bytes = answer.body
+            if format == .tui {
+                let title = selection.service.isEmpty ? "All services" : selection.service.joined(separator: ", ")
+                try showInTerminal(answer, title: title, from: server.client())
+                return sayNote(of: answer)
+            }
             if let output, output != "-" {
                 try writeFile(bytes, to: output)
                 Terminal.standardError.writeLine("wrote \(output) (\(grouped(bytes.count)) bytes)")

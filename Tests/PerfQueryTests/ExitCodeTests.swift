@@ -51,7 +51,7 @@ import Testing
         ),
         (["top", "--service", ""], "--service needs a name"),
         (["top", "--timeout", "x"], "--timeout"),
-        (["flamegraph", "--format", "png"], "--format: 'png' is none of svg, html, folded, json"),
+        (["flamegraph", "--format", "png"], "--format: 'png' is none of svg, html, tui, folded, json"),
         (["flamegraph", "--output", "x.gz"], "'x.gz' does not say what it is"),
         (["flamegraph", "--plain"], "--plain is for --format folded"),
         (["flamegraph", "--lines"], "--lines is for --format folded"),

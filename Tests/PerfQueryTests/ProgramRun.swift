@@ -13,8 +13,7 @@ struct ProgramRun {
         _ arguments: [String], environment: [String: String] = [:], directory: URL? = nil, terminal: Bool = false,
         pipedInto reader: String? = nil
     ) async throws -> ProgramRun {
-        let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let path = URL(fileURLWithPath: program).deletingLastPathComponent().appendingPathComponent("perf-query").path
+        let path = try Self.path()
         let process = Process()
         let words = ([path] + arguments).map { "'\($0.replacingOccurrences(of: "'", with: #"'\''"#))'" }
         if let reader {
@@ -30,6 +29,17 @@ struct ProgramRun {
         process.environment = ["PATH": "/usr/bin:/bin", "TERM": "xterm", "SHELL": "/bin/sh"]
             .merging(environment) { $1 }
         process.currentDirectoryURL = directory ?? FileManager.default.temporaryDirectory
+        return try await run(process)
+    }
+
+    /// Where the program is.
+    static func path() throws -> String {
+        let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        return URL(fileURLWithPath: program).deletingLastPathComponent().appendingPathComponent("perf-query").path
+    }
+
+    /// Runs a process that has all but its streams, to its end.
+    static func run(_ process: Process) async throws -> ProgramRun {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("run-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -24,7 +24,8 @@ enum JSONText {
     var integer: Int? { number.flatMap { $0 == $0.rounded() && $0.magnitude <= 9_007_199_254_740_992 ? Int($0) : nil } }
 }
 
-private struct JSONParser {
+/// Reads JSON from left to right.
+struct JSONParser {
     let bytes: [UInt8]
     var offset = 0
     private static let depth = 64
@@ -33,10 +34,10 @@ private struct JSONParser {
         self.bytes = bytes
     }
 
-    private func failed(_ reason: String) -> FormatError { FormatError(.offset(offset), "JSON: \(reason)") }
-    private var byte: UInt8? { offset < bytes.count ? bytes[offset] : nil }
+    func failed(_ reason: String) -> FormatError { FormatError(.offset(offset), "JSON: \(reason)") }
+    var byte: UInt8? { offset < bytes.count ? bytes[offset] : nil }
 
-    private mutating func skipSpace() {
+    mutating func skipSpace() {
         while let byte, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { offset += 1 }
     }
 
@@ -47,7 +48,7 @@ private struct JSONParser {
         return value
     }
 
-    private mutating func value(depth: Int) throws(FormatError) -> JSONText {
+    mutating func value(depth: Int) throws(FormatError) -> JSONText {
         guard depth < Self.depth else { throw failed("nested deeper than \(Self.depth)") }
         skipSpace()
         guard let byte else { throw failed("it ends where a value should stand") }
@@ -131,7 +132,7 @@ private struct JSONParser {
         return .number(value)
     }
 
-    private mutating func string() throws(FormatError) -> String {
+    mutating func string() throws(FormatError) -> String {
         offset += 1
         var text: [UInt8] = []
         let start = offset

@@ -213,7 +213,8 @@ struct QueryService: Sendable {
             switch question.format {
             case .json:
                 let tree = profile.callTree(withThreads: question.withThreads)
-                return json(FlameGraphAnswer(header: header(), tree: tree), note: filterNote(profile))
+                let answer = FlameGraphAnswer(header: header(), tree: tree, withKinds: question.withKinds)
+                return json(answer, note: filterNote(profile))
             case .folded:
                 let folded = Folded(
                     of: profile, withThreads: question.withThreads, withLines: question.withLines,

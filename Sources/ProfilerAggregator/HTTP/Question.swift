@@ -42,6 +42,8 @@ struct Question: Hashable {
     var names = SymbolNames.Form.short
     var measure: Measure?
     var isPlain = false
+    /// Whether JSON says what kind of code each node is.
+    var withKinds = false
     /// What a timeline's series are of; nil for one of everything.
     var seriesBy: Dimension?
     /// Nanoseconds of a timeline's step; nil leaves it to the range.
@@ -59,7 +61,7 @@ struct Question: Hashable {
         let filters = ["focus", "ignore", "hide", "show_from"]
         return switch endpoint {
         case .top: common + filters + ["by", "callers_of", "callees_of", "cost", "sort", "limit", "names"]
-        case .flamegraph: common + filters + ["format", "threads", "lines", "value", "plain", "names"]
+        case .flamegraph: common + filters + ["format", "threads", "lines", "value", "plain", "kinds", "names"]
         case .timeline: common + filters + ["by", "sort", "limit", "step", "names"]
         case .services, .hosts, .labels, .types: common
         }
@@ -192,6 +194,7 @@ struct Question: Hashable {
         withThreads = try flag("threads")
         withLines = try flag("lines")
         isPlain = try flag("plain")
+        withKinds = try flag("kinds")
         names = try word("names", SymbolNames.Form.short)
         if let text = try single("limit") {
             guard let limit = Int(text), (1...Self.maximumLimit).contains(limit) else {
