@@ -27,7 +27,11 @@ struct DiffVerb: AsyncParsableCommand {
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case text, json, folded, svg
+        case text, json, folded, svg, html
+
+        /// Whether it draws or lists stacks instead of functions.
+        var isOfStacks: Bool { self == .folded || isPicture }
+        var isPicture: Bool { self == .svg || self == .html }
     }
 
     enum Sort: String, ExpressibleByArgument, CaseIterable {
@@ -81,7 +85,10 @@ struct DiffVerb: AsyncParsableCommand {
             valueName: "base:against"))
     var work: String?
 
-    @Option(help: "text, json, svg (a differential flame graph) or folded (two values at the end of each stack).")
+    @Option(
+        help: """
+            text, json, svg or html (a differential flame graph), or folded (two values at the end of each stack).
+            """)
     var format: Format?
 
     @Option(help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
@@ -93,17 +100,13 @@ struct DiffVerb: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What folded stacks count: samples or the type's unit.", valueName: "samples|unit"))
     var value: Value?
 
-    @Option(help: "Whose widths a flame graph has: against or base.")
+    @Option(help: "Whose widths a flame graph has (a page can show either): against or base.")
     var widths = Widths.against
 
     @OptionGroup var names: NameOptions
     @OptionGroup var table: TableOptions
 
     func validate() throws {
-        let ending = output?.split(separator: ".").last?.lowercased() ?? ""
-        if format == nil, !table.json, ["html", "htm"].contains(ending) {
-            throw ValidationError("a page of a difference comes later; there are text, json, folded and svg (--format)")
-        }
         if selection.explain { throw ValidationError("--explain: diff does not tell its steps yet") }
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be 1 to 10000") }
         guard fdr > 0, fdr < 1 else { throw ValidationError("--fdr must lie between 0 and 1") }
@@ -113,14 +116,15 @@ struct DiffVerb: AsyncParsableCommand {
         if let work, WorkDone(work) == nil {
             throw ValidationError("--work: '\(work)' is not \(WorkDone.expected)")
         }
-        let isOfStacks = chosenFormat == .folded || chosenFormat == .svg
-        if !isOfStacks {
-            if threads { throw ValidationError("--threads is for --format folded and svg") }
-            if value != nil { throw ValidationError("--value is for --format folded and svg") }
+        if !chosenFormat.isOfStacks {
+            if threads { throw ValidationError("--threads is for --format folded, svg and html") }
+            if value != nil { throw ValidationError("--value is for --format folded, svg and html") }
         } else if failIf != nil {
             throw ValidationError("--fail-if needs a table or JSON")
         }
-        if widths != .against, chosenFormat != .svg { throw ValidationError("--widths is for --format svg") }
+        if widths != .against, !chosenFormat.isPicture {
+            throw ValidationError("--widths is for --format svg and html")
+        }
     }
 
     /// --format wins over --json, which wins over the file's extension.
@@ -131,6 +135,7 @@ struct DiffVerb: AsyncParsableCommand {
         case "json": return .json
         case "folded", "collapsed": return .folded
         case "svg": return .svg
+        case "html", "htm": return .html
         default: return .text
         }
     }
@@ -151,7 +156,7 @@ struct DiffVerb: AsyncParsableCommand {
             if fdr != 0.05 { request.add("fdr", "\(fdr)") }
             if let work { request.add("work", work) }
             names.add(to: &request)
-            if chosenFormat == .folded || chosenFormat == .svg {
+            if chosenFormat.isOfStacks {
                 request.add("format", chosenFormat.rawValue)
                 if widths != .against { request.add("widths", widths.rawValue) }
                 if threads { request.add("threads", "true") }
@@ -159,8 +164,9 @@ struct DiffVerb: AsyncParsableCommand {
             }
             let reply = try await server.client().reply(to: request)
             guard chosenFormat == .text || chosenFormat == .json else {
-                if chosenFormat == .svg, output == nil, Terminal.standardOutput.isTerminal {
-                    let picture = pictureName(services: selection.service, end: currentTime(), ending: "svg")
+                if chosenFormat.isPicture, output == nil, Terminal.standardOutput.isTerminal {
+                    let picture = pictureName(
+                        services: selection.service, end: currentTime(), ending: chosenFormat.rawValue)
                     let name = "diff-" + picture.dropFirst("flamegraph-".count)
                     try writeFile(reply.body, to: name)
                     Terminal.standardOutput.writeLine(name)

@@ -6,7 +6,7 @@ import SampleBuilder
 import Testing
 
 /// `slow` grows and `old` is gone on ten hosts; `steady` wobbles.
-private func pair() -> ProfilePair {
+func differingPair() -> ProfilePair {
     var base = SampleBuilder(), against = SampleBuilder()
     for host in 0..<10 {
         let wobble = UInt64(host * 7 % 5)
@@ -20,7 +20,7 @@ private func pair() -> ProfilePair {
 }
 
 private func svg(_ widths: DifferentialFlameGraph.Widths) -> String {
-    let pair = pair()
+    let pair = differingPair()
     let tree = DifferenceTree(pair)
     let graph = DifferentialFlameGraph(tree, movements: tree.movements(of: pair), widths: widths)
     return String(decoding: graph.svg(title: "difference"), as: UTF8.self)

@@ -5,7 +5,7 @@ import Profiles
 import SampleBuilder
 import Testing
 
-private let browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].first {
+let pageBrowser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].first {
     Command.exists($0)
 }
 
@@ -17,7 +17,7 @@ private func page(_ stacks: [(String, UInt64)], title: String = "t") -> [UInt8] 
 }
 
 /// A frame as the page says that it has drawn it.
-private struct Drawn: Decodable {
+struct Drawn: Decodable {
     var name: String
     var depth: Int
     var x: Double
@@ -25,15 +25,16 @@ private struct Drawn: Decodable {
     var y: Double
     var total: Double
     var faded: Bool
+    var isElided: Bool
 
     /// Name, place and width in per cent of the window's.
     func text(_ whole: Double) -> String {
         let place = [x, width].map { String(format: "%.1f", 100 * $0 / whole) }
-        return "\(name) \(place[0]) \(place[1])\(faded ? " faded" : "")"
+        return "\(name) \(place[0]) \(place[1])\(faded ? " faded" : "")\(isElided ? " elided" : "")"
     }
 }
 
-private struct Look: Decodable {
+struct Look: Decodable {
     var drawn: [Drawn]
     var width: Double
     var details: String
@@ -43,7 +44,7 @@ private struct Look: Decodable {
     var texts: [String] { drawn.map { $0.text(width) }.sorted() }
 }
 
-private struct Verdict: Decodable {
+struct PageVerdict: Decodable {
     var error: String?
     var looks: [String: Look] = [:]
     var callers: [Drawn]?
@@ -57,9 +58,9 @@ private struct Verdict: Decodable {
 }
 
 /// Runs `script` in a browser that has opened the page.
-private func drive(
+func drive(
     _ html: [UInt8], hash: String = "", width: Int = 900, flags: [String] = [], script: String
-) throws -> Verdict {
+) throws -> PageVerdict {
     let driver = #"""
         <script>
         const out = { looks: {} };
@@ -101,7 +102,7 @@ private func drive(
     text.insert(contentsOf: driver, at: end.lowerBound)
     let file = try folder.write(Array(text.utf8), as: "page.html")
     let result = try Command.run(
-        try #require(browser),
+        try #require(pageBrowser),
         [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--user-data-dir=\(folder.path("profile"))", "--window-size=\(width),600", "--virtual-time-budget=3000",
@@ -109,10 +110,10 @@ private func drive(
     let dom = String(decoding: result.output, as: UTF8.self)
     let start = try #require(dom.range(of: "id=\"verdict\">"), "the browser ran no script: \(dom.prefix(300))")
     let json = try #require(String(dom[start.upperBound...].prefix { $0 != "<" }).removingPercentEncoding)
-    return try JSONDecoder().decode(Verdict.self, from: Data(json.utf8))
+    return try JSONDecoder().decode(PageVerdict.self, from: Data(json.utf8))
 }
 
-@Suite(.enabled(if: browser != nil, "needs chromium"), .serialized)
+@Suite(.enabled(if: pageBrowser != nil, "needs chromium"), .serialized)
 struct PageTests {
     private static let stacks: [(String, UInt64)] = [
         ("p/p;main;f;g", 60), ("p/p;main;f", 10), ("p/p;main;h;g", 20), ("q/q;main", 10),

@@ -64,3 +64,17 @@ func `diff --fail-if is a verdict on what is significant`(flags: [String], statu
             + "28 more seen too rarely to tell)")
     #expect(lines.last?.contains("within noise") == true && lines[4].contains(" grew "), "\(run.output)")
 }
+
+@Test(arguments: [("a.svg", "svg"), ("a.html", "html"), ("a.folded", "folded")])
+func `a file's name says how a difference is drawn`(file: String, format: String) async throws {
+    let server = try await AnsweringServer(["diff": .init(status: 200, body: "picture")])
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("diff-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let run = try await ProgramRun.perfQuery(
+        ["diff", "--server", server.url, "--base", "host=b", "--against", "host=a", "--output", file], directory: folder
+    )
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(server.uris.first?.contains("format=\(format)") == true)
+    #expect(try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8) == "picture")
+}

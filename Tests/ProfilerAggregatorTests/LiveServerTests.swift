@@ -332,6 +332,8 @@ import Yams
             ("/api/v1/diff?base=service=web&against=service=db&work=100:250", 200),
             ("/api/v1/diff?base=service=web&against=service=db&work=100", 400),
             ("/api/v1/diff?base=service=web&against=service=db&format=svg&widths=base", 200),
+            ("/api/v1/diff?base=service=web&against=service=db&format=html", 200),
+            ("/api/v1/flamegraph?service=web&format=json&kinds=true", 200),
             ("/api/v1/compare-hosts?service=web", 200), ("/api/v1/compare-hosts?service=web&functions=2&limit=1", 200),
             ("/api/v1/compare-hosts", 400), ("/api/v1/compare-hosts?service=wbe", 404),
             ("/api/v1/compare-hosts?service=web&functions=0", 400),

@@ -12,6 +12,8 @@ public struct FlameGraphPage: Sendable {
     let unitName: String
     let title: String
     let subtitle: String
+    /// Where two sides are compared.
+    let difference: PageDifference?
 
     /// - Parameters:
     ///   - measure: what widths count.
@@ -26,6 +28,27 @@ public struct FlameGraphPage: Sendable {
         self.unitName = unitName
         self.title = title
         self.subtitle = subtitle
+        difference = nil
+    }
+
+    /// Of two sides, coloured by what is proved of their difference.
+    ///
+    /// - Parameters:
+    ///   - movements: by node of the tree, from `DifferenceTree.movements(of:)`.
+    ///   - functions: rows of `Difference` by total values; functions that have none are not judged.
+    ///   - widths: whose widths are shown first.
+    public init(
+        _ difference: DifferenceTree, movements: [Movement], functions: [DifferenceRow],
+        widths: DifferentialFlameGraph.Widths = .against, measure: Measure = .samples, unitName: String = "samples",
+        title: String, subtitle: String = ""
+    ) {
+        tree = difference.tree
+        self.measure = measure
+        self.unitName = unitName
+        self.title = title
+        self.subtitle = subtitle
+        self.difference = PageDifference(
+            difference, movements: movements, functions: functions, widths: widths, measure: measure)
     }
 
     /// Nanoseconds are shown as microseconds.
@@ -57,7 +80,11 @@ public struct FlameGraphPage: Sendable {
         write("</h1><p id=\"subtitle\">")
         SVGText.append(subtitle, to: &bytes)
         write("</p></header>\n\(Self.controls)\n<main id=\"views\">\n")
-        FunctionTable(tree, weight: weight).write(total: weight(tree.nodes[0]), to: &bytes)
+        if let difference {
+            DifferenceFunctionTable(tree, difference).write(to: &bytes)
+        } else {
+            FunctionTable(tree, weight: weight).write(total: weight(tree.nodes[0]), to: &bytes)
+        }
         write("</main>\n<footer id=\"details\" role=\"status\" aria-live=\"polite\"></footer>\n")
         write("<script type=\"application/json\" id=\"facts\">")
         writeFacts(nodeCount: order.count, to: &bytes)
@@ -109,6 +136,10 @@ public struct FlameGraphPage: Sendable {
         list("moduleOf", modules.of)
         list("files", files.distinct)
         list("fileOf", files.of)
+        if let difference {
+            bytes.append(contentsOf: ",\"widths\":\"\(difference.widths.rawValue)\"".utf8)
+            list("movements", difference.ofFunctions.map { PageDifference.number($0) })
+        }
         bytes.append(0x7D)
     }
 
@@ -123,9 +154,9 @@ public struct FlameGraphPage: Sendable {
         }
     }
 
-    /// Four numbers for each node, from the root on, callers before callees: its frame, how many levels up from the node
-    /// before it its caller stands, its total weight, its line. Seven bits a byte, the low ones first, the eighth bit
-    /// says that more follow.
+    /// Numbers of each node, from the root on, callers before callees: its frame, how many levels up from the node
+    /// before it its caller stands, its total weight (of a difference the base's, the other side's, and the number of its
+    /// movement), its line. Seven bits a byte, the low ones first, the eighth bit says that more follow.
     private func columns(_ order: [UInt32]) -> [UInt8] {
         var columns: [UInt8] = []
         columns.reserveCapacity(order.count * 6)
@@ -142,7 +173,13 @@ public struct FlameGraphPage: Sendable {
             let node = tree.nodes[Int(index)]
             append(UInt64(node.frame))
             append(index == 0 ? 0 : UInt64(depth + 1 - node.depth))
-            append(weight(node))
+            if let difference {
+                append(difference.base[Int(index)])
+                append(difference.against[Int(index)])
+                append(UInt64(PageDifference.number(difference.movements[Int(index)])))
+            } else {
+                append(weight(node))
+            }
             append(UInt64(node.line))
             depth = node.depth
         }

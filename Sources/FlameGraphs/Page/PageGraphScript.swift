@@ -27,6 +27,21 @@ extension FlameGraphPage {
             return colours[mode][frame] = "hsl(" + hue + "," + saturation + "%," + light + "%)";
         }
 
+        const MOVED = [
+            { word: "grew", colour: (pale) => "rgb(255," + pale + "," + pale + ")" },
+            { word: "shrank", colour: (pale) => "rgb(" + pale + "," + pale + ",255)" },
+            { word: "share only: its own cores did not change" }, { word: "within noise" }, { word: "not judged" }
+        ];
+
+        /** Red and blue where a change is proved, the stronger, the larger the part of the frame that came or went. */
+        function differenceColour(tree, node) {
+            const moved = MOVED[tree.movement[node]].colour;
+            if (!moved) return "rgb(215,215,215)";
+            const before = tree.base[node] / whole.base, after = tree.against[node] / whole.against;
+            const part = Math.abs(after - before) / Math.max(before, after, 1e-12);
+            return moved(Math.round(200 - 190 * Math.sqrt(Math.min(1, part))));
+        }
+
         const FONT = '12px Verdana,"DejaVu Sans",sans-serif';
         const widths = new Float32Array(frameCount);
 
@@ -128,8 +143,16 @@ extension FlameGraphPage {
                     if (y <= -ROW || y >= height) continue;
                     const x = drawn.x[n], w = drawn.w[n], frame = tree.frame[node];
                     context.globalAlpha = tree.depth[node] < tree.depth[focus] ? 0.5 : 1;
-                    context.fillStyle = found && found[frame] ? FOUND : colour(frame, mode);
+                    const own = mode === "difference" ? differenceColour(tree, node) : colour(frame, mode);
+                    const isElided = isDifference && !(tree[shownSide][node] > 0);
+                    context.fillStyle = found && found[frame] ? FOUND : isElided ? "#fff" : own;
                     context.fillRect(x, y, w > 3 ? w - 0.7 : w, ROW - 1);
+                    if (isElided && w > 3) {
+                        context.strokeStyle = own;
+                        context.setLineDash([3, 2]);
+                        context.strokeRect(x + 0.5, y + 0.5, w - 1.7, ROW - 2);
+                        context.setLineDash([]);
+                    }
                     if (node === this.selected && document.activeElement === canvas) {
                         context.strokeStyle = "#000";
                         context.strokeRect(x + 0.5, y + 0.5, Math.max(0, w - 1.7), ROW - 2);

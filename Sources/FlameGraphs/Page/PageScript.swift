@@ -1,17 +1,19 @@
 extension FlameGraphPage {
     /// The page around the graphs: views, search, what is told of a frame, the address. State lives in the address behind
     /// `#`: `v` the view, `n` the node zoomed to, `f` the sandwich's function, `q` the search, `ic` where case is ignored,
-    /// `o` icicle, `c` colours, `t` the theme. `window.flameGraph` says what is drawn.
+    /// `o` icicle, `c` colours, `t` the theme, `w` the side whose widths are shown. `window.flameGraph` says what is drawn.
     static let pageScript = #"""
         const page = {
-            tree: readTree(), view: "flame", sandwichFrame: -1, query: "", found: null, colour: "kind", up: true, theme: "",
-            totals: null, sort: "own"
+            tree: readTree(), view: "flame", sandwichFrame: -1, query: "", found: null, up: true, theme: "", totals: null,
+            colour: isDifference ? "difference" : "kind", sort: isDifference ? "change" : "own"
         };
 
         (function () {
             const $ = (id) => document.getElementById(id), views = $("views"), details = $("details");
-            const totalOfAll = page.tree.total[0];
+            const totalOfAll = page.tree.total[0], firstColour = page.colour, firstSide = shownSide;
             views.replaceChildren();
+            for (const part of document.querySelectorAll(".difference")) part.hidden = !isDifference;
+            if (!isDifference) $("colour").querySelector("[value=difference]").remove();
 
             function section(id) {
                 const part = document.createElement("section");
@@ -30,12 +32,26 @@ extension FlameGraphPage {
             function amount(value) { return Math.round(value / facts.divisor).toLocaleString("en-US") + " " + facts.unit; }
             function share(value, whole) { return (whole > 0 ? 100 * value / whole : 100).toFixed(2) + "%"; }
 
+            function signed(part) { return (part < 0 ? "-" : "+") + Math.abs(100 * part).toFixed(2); }
+            function sides(base, against) { return [base / whole.base, against / whole.against]; }
+            /** Of two sides: both shares and how many points lie between them. */
+            function change(base, against) {
+                const [before, after] = sides(base, against);
+                return "base " + share(before, 1) + ", against " + share(after, 1) + ", " + signed(after - before) + " points";
+            }
+
             page.tell = function (graph, node) {
                 if (node < 0) { details.textContent = ""; return; }
                 const tree = graph.tree, frame = tree.frame[node], file = facts.files[facts.fileOf[frame]];
                 const module = facts.modules[facts.moduleOf[frame]], total = tree.total[node], self = tree.self[node];
-                let text = names[frame] + " (" + amount(total) + ", " + share(total, totalOfAll) + ")";
-                if (graph === flame) text += ", self " + share(self, totalOfAll);
+                let text = names[frame];
+                if (isDifference) {
+                    text += " (" + amount(tree[shownSide][node]) + "): " + change(tree.base[node], tree.against[node]) + ", "
+                        + MOVED[tree.movement[node]].word;
+                } else {
+                    text += " (" + amount(total) + ", " + share(total, totalOfAll) + ")";
+                }
+                if (graph === flame && !isDifference) text += ", self " + share(self, totalOfAll);
                 if (graph.focus !== 0) text += ", " + share(total, tree.total[graph.focus]) + " of what is zoomed to";
                 if (module) text += "\n" + module;
                 if (file) text += (module ? "  " : "\n") + file + (tree.line[node] ? ":" + tree.line[node] : "");
@@ -44,12 +60,17 @@ extension FlameGraphPage {
 
             /** The share of what is shown that stands on or above a match, each stack once. */
             function matchedShare() {
-                const { tree, focus } = flame;
-                let sum = 0, i = focus;
+                const { tree, focus } = flame, keys = isDifference ? ["base", "against"] : ["total"];
+                const sums = keys.map(() => 0);
+                let i = focus;
                 while (i < tree.end[focus]) {
-                    if (page.found[tree.frame[i]]) { sum += tree.total[i]; i = tree.end[i]; } else i++;
+                    if (page.found[tree.frame[i]]) {
+                        keys.forEach((key, n) => { sums[n] += tree[key][i]; });
+                        i = tree.end[i];
+                    } else i++;
                 }
-                return share(sum, tree.total[focus]);
+                return keys.map((key, n) => (isDifference ? key + " " : "")
+                    + (isDifference && !tree[key][focus] ? "–" : share(sums[n], tree[key][focus]))).join(", ");
             }
 
             function search() {
@@ -86,8 +107,11 @@ extension FlameGraphPage {
                 $("turn").textContent = page.up ? "Icicle" : "Flame";
                 if (view === "sandwich") {
                     const trees = sandwich(page.tree, page.sandwichFrame), total = trees.callees.total[0];
-                    heading.textContent = names[page.sandwichFrame] + " (" + amount(total) + ", "
-                        + share(total, totalOfAll) + "): who calls it, above; what it calls, below";
+                    const { base, against, movement } = trees.callees;
+                    heading.textContent = names[page.sandwichFrame] + " ("
+                        + (isDifference ? change(base[0], against[0]) + ", " + MOVED[movement[0]].word
+                            : amount(total) + ", " + share(total, totalOfAll))
+                        + "): who calls it, above; what it calls, below";
                     callers.show(trees.callers, 0);
                     callees.show(trees.callees, 0);
                 }
@@ -103,20 +127,39 @@ extension FlameGraphPage {
             };
 
             const MOST_ROWS = 500;
+            /** What can be sorted by, its word, and what a row shows of it. */
+            const COLUMNS = isDifference ? [
+                ["base", "base", (f) => share(sides(page.totals.base[f], 0)[0], 1)],
+                ["against", "against", (f) => share(sides(0, page.totals.against[f])[1], 1)],
+                ["change", "change", (f) => signed(delta(f))],
+                ["", "verdict", (f) => MOVED[facts.movements[f]].word]
+            ] : [
+                ["own", "self", (f) => share(page.totals.own[f], totalOfAll)],
+                ["total", "total", (f) => share(page.totals.total[f], totalOfAll)]
+            ];
+            function delta(f) {
+                const [before, after] = sides(page.totals.base[f], page.totals.against[f]);
+                return after - before;
+            }
+            /** What is proved, and then how large it is. */
+            function weightOfChange(f) { return (facts.movements[f] < 2 ? 2 : 0) + Math.abs(delta(f)); }
+
             function table() {
                 page.totals ||= functionTotals(page.tree);
-                const { own, total } = page.totals;
+                const { own, total, base, against } = page.totals;
                 const rows = [];
                 for (let f = 0; f < frameCount; f++) {
-                    if (facts.kinds[f] !== "-" && total[f] > 0 && (!page.found || page.found[f])) rows.push(f);
+                    const isThere = isDifference ? base[f] > 0 || against[f] > 0 : total[f] > 0;
+                    if (facts.kinds[f] !== "-" && isThere && (!page.found || page.found[f])) rows.push(f);
                 }
-                const by = page.totals[page.sort];
-                rows.sort((a, b) => by[b] - by[a] || total[b] - total[a] || (names[a] < names[b] ? -1 : 1));
+                const by = page.sort === "change" ? Float64Array.from(names, (_, f) => weightOfChange(f)) : page.totals[page.sort];
+                const then = total || against;
+                rows.sort((a, b) => by[b] - by[a] || then[b] - then[a] || (names[a] < names[b] ? -1 : 1));
                 const place = places.table, element = document.createElement("table");
                 const caption = element.createCaption(), head = element.createTHead().insertRow();
                 caption.textContent = rows.length > MOST_ROWS
                     ? MOST_ROWS + " of " + rows.length + " functions; a search shows others" : rows.length + " functions";
-                for (const [key, word] of [["own", "self"], ["total", "total"], ["", "function"], ["", "module"]]) {
+                for (const [key, word] of [...COLUMNS, ["", "function"], ["", "module"]]) {
                     const cell = document.createElement("th");
                     cell.scope = "col";
                     cell.textContent = word;
@@ -132,8 +175,7 @@ extension FlameGraphPage {
                 const body = element.createTBody();
                 for (const f of rows.slice(0, MOST_ROWS)) {
                     const row = body.insertRow();
-                    row.insertCell().textContent = share(own[f], totalOfAll);
-                    row.insertCell().textContent = share(total[f], totalOfAll);
+                    for (const [, , text] of COLUMNS) row.insertCell().textContent = text(f);
                     const name = document.createElement("th"), button = document.createElement("button");
                     name.scope = "row";
                     button.textContent = names[f];
@@ -144,6 +186,14 @@ extension FlameGraphPage {
                 }
                 place.style.overflow = "auto";
                 place.replaceChildren(element);
+            }
+
+            function setWidths(side) {
+                if (!isDifference) return;
+                shownSide = side;
+                $("widths").value = side;
+                $("elided").textContent = side === "against" ? "only before" : "only after";
+                page.tree.weigh().finish();
             }
 
             function setTheme(theme) {
@@ -164,7 +214,8 @@ extension FlameGraphPage {
                 if (page.query) state.set("q", page.query);
                 if ($("ignorecase").checked) state.set("ic", "1");
                 if (!page.up) state.set("o", "icicle");
-                if (page.colour !== "kind") state.set("c", page.colour);
+                if (page.colour !== firstColour) state.set("c", page.colour);
+                if (shownSide !== firstSide) state.set("w", shownSide);
                 if (page.theme) state.set("t", page.theme);
                 const text = state.toString();
                 history.replaceState(null, "", text ? "#" + text : location.pathname + location.search);
@@ -176,8 +227,9 @@ extension FlameGraphPage {
                 const frame = Number(state.get("f") ?? -1), view = state.get("v");
                 page.sandwichFrame = Number.isInteger(frame) && frame > 0 && frame < frameCount ? frame : -1;
                 page.up = state.get("o") !== "icicle";
-                page.colour = state.get("c") === "module" ? "module" : "kind";
+                page.colour = ["kind", "module"].includes(state.get("c")) ? state.get("c") : firstColour;
                 $("colour").value = page.colour;
+                setWidths(["base", "against"].includes(state.get("w")) ? state.get("w") : firstSide);
                 $("ignorecase").checked = state.get("ic") === "1";
                 setTheme(["dark", "light"].includes(state.get("t")) ? state.get("t") : "");
                 flame.up = page.up;
@@ -208,6 +260,13 @@ extension FlameGraphPage {
             $("reset").onclick = reset;
             $("theme").onclick = () => { setTheme(isDark() ? "light" : "dark"); page.remember(); };
             $("colour").onchange = () => { page.colour = $("colour").value; redraw(true); page.remember(); };
+            $("widths").onchange = () => {
+                setWidths($("widths").value);
+                // The sandwich's trees are made anew.
+                show(page.view);
+                if (page.found) search();
+                page.remember();
+            };
             $("search").oninput = $("ignorecase").onchange = () => { search(); page.remember(); };
             window.addEventListener("resize", () => redraw(false));
             window.addEventListener("hashchange", restore);
@@ -229,6 +288,7 @@ extension FlameGraphPage {
                 return Array.from(graph.drawn.node, (node, n) => ({
                     name: names[graph.tree.frame[node]], depth: graph.tree.depth[node], x: graph.drawn.x[n],
                     width: graph.drawn.w[n], y: graph.top(graph.tree.depth[node]), total: graph.tree.total[node],
+                    isElided: isDifference && !(graph.tree[shownSide][node] > 0),
                     faded: graph.tree.depth[node] < graph.tree.depth[graph.focus]
                 }));
             }

@@ -18,8 +18,9 @@ extension FlameGraphPage {
         overflow-wrap:anywhere;border-top:1px solid var(--line)}
         table{border-collapse:collapse}caption{text-align:left;color:var(--soft)}
         th,td{text-align:left;padding:1px 12px 1px 0;font-weight:normal;overflow-wrap:anywhere}
-        td:nth-child(-n+2){text-align:right;white-space:nowrap}thead th{border-bottom:1px solid var(--line)}
+        td:has(~th){text-align:right;white-space:nowrap}thead th{border-bottom:1px solid var(--line)}
         tbody button{border:0;background:none;padding:0;text-align:left;cursor:pointer}
+        [hidden]{display:none!important}#legend{padding:0 10px}
         tbody button:hover{text-decoration:underline}.mark{background:#e600e6;color:#fff}
         """
 
@@ -30,11 +31,18 @@ extension FlameGraphPage {
         <button id="turn" title="i">Icicle</button>
         <button id="reset" title="Esc">Reset zoom</button>
         <label>Colour <select id="colour"><option value="kind">by kind</option>\
-        <option value="module">by module</option></select></label>
+        <option value="module">by module</option>\
+        <option value="difference">by difference</option></select></label>
+        <label class="difference">Widths <select id="widths"><option value="against">against</option>\
+        <option value="base">base</option></select></label>
         <input id="search" type="search" placeholder="Search: a regular expression (Ctrl-F)" aria-label="Search">
         <label><input id="ignorecase" type="checkbox">ignore case</label>
         <button id="theme">Dark</button>
         <output id="matched"></output>
         </nav>
+        <p id="legend" class="difference" hidden><span style="color:rgb(255,80,80)">\u{25A0}</span> grew\u{2003}\
+        <span style="color:rgb(80,80,255)">\u{25A0}</span> shrank\u{2003}\
+        <span style="color:rgb(160,160,160)">\u{25A0}</span> nothing proved\u{2003}\u{25A1} broken outline: \
+        <span id="elided"></span></p>
         """
 }

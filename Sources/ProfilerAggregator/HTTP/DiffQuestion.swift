@@ -8,7 +8,7 @@ import SymbolTables
 /// A question of `diff`: two selections and how they are compared.
 struct DiffQuestion {
     enum Format: String, CaseIterable {
-        case json, folded, svg
+        case json, folded, svg, html
     }
 
     /// Each side is a selection and a time, read as those of any other question.

@@ -38,23 +38,32 @@ extension QueryService {
                     of: profiles, withThreads: question.withThreads, withLines: question.withLines,
                     measure: question.measure, isPlain: question.isPlain)
                 return Answer(contentType: "text/plain; charset=utf-8", bytes: folded.bytes, note: folded.note)
-            case .svg:
+            case .svg, .html:
                 let tree = DifferenceTree(profiles, withThreads: question.withThreads)
                 let measure = question.measure ?? profiles.naturalMeasure
-                let graph = DifferentialFlameGraph(
-                    tree,
-                    movements: tree.movements(
-                        of: profiles, falseDiscoveryRate: question.options.falseDiscoveryRate),
-                    widths: question.widths, measure: measure, unitName: profiles.base.unitName(measure))
+                let rate = question.options.falseDiscoveryRate
+                let movements = tree.movements(of: profiles, falseDiscoveryRate: rate)
                 func words(_ side: StoredSide, _ profile: NamedProfile) -> String {
                     let (start, end) = TimeText.pair(profile.range.start, profile.range.end)
                     return "\(Grouped.text(profile.sampleCount)) samples, \(start) to \(end)"
                 }
+                let subtitle = "base \(words(base, profiles.base)); against \(words(against, profiles.against))"
+                if question.format == .html {
+                    let rows = Difference(
+                        profiles, options: DifferenceOptions(limit: Int.max, falseDiscoveryRate: rate)
+                    ).rows
+                    let page = FlameGraphPage(
+                        tree, movements: movements, functions: rows, widths: question.widths, measure: measure,
+                        unitName: profiles.base.unitName(measure), title: "Difference", subtitle: subtitle)
+                    return Answer(contentType: "text/html; charset=utf-8", bytes: page.html())
+                }
+                let graph = DifferentialFlameGraph(
+                    tree, movements: movements, widths: question.widths, measure: measure,
+                    unitName: profiles.base.unitName(measure))
                 return Answer(
                     contentType: "image/svg+xml",
                     bytes: graph.svg(
-                        title: "Difference, as wide as \(question.widths.rawValue)",
-                        subtitle: "base \(words(base, profiles.base)); against \(words(against, profiles.against))"))
+                        title: "Difference, as wide as \(question.widths.rawValue)", subtitle: subtitle))
             case .json:
                 let difference = Difference(profiles, options: question.options)
                 let headers = (base.header(profiles.base), against.header(profiles.against))
