@@ -37,43 +37,62 @@ private struct RawProfile {
     var functions: [(fields: [UInt64: UInt64], offset: Int)] = []
     var scalars: [UInt64: UInt64] = [:]
     var comments: [UInt64] = []
+    private var budget = MemoryBudget()
+
+    /// Numbers of a message that stands in a table, and what is made of them in the end.
+    private mutating func entry(_ bytes: [UInt8], from start: Int) throws(FormatError) -> [UInt64: UInt64] {
+        let fields = try Fields.scalars(bytes, from: start)
+        try budget.take(96 + 64 * fields.count, at: .offset(start))
+        return fields
+    }
+
+    private mutating func packed(_ bytes: [UInt8], from start: Int) throws(FormatError) -> [UInt64] {
+        // Each number ends with a byte below 128.
+        let count = bytes.reduce(0) { $0 + ($1 < 0x80 ? 1 : 0) }
+        try budget.take(16 * count, at: .offset(start))
+        return try Fields.packed(bytes, count: count, from: start)
+    }
 
     mutating func read(_ bytes: [UInt8]) throws(FormatError) {
         try Fields.each(of: bytes, from: 0) { (number, value, inner, start) throws(FormatError) in
             switch (number, inner) {
-            case (1, let inner?): sampleTypes.append(try Fields.scalars(inner, from: start))
-            case (2, let inner?): samples.append(try Self.sample(inner, from: start))
-            case (3, let inner?): mappings.append((try Fields.scalars(inner, from: start), start))
+            case (1, let inner?): sampleTypes.append(try entry(inner, from: start))
+            case (2, let inner?): samples.append(try sample(inner, from: start))
+            case (3, let inner?): mappings.append((try entry(inner, from: start), start))
             case (4, let inner?):
                 var lines: [[UInt64: UInt64]] = []
                 var fields: [UInt64: UInt64] = [:]
                 try Fields.each(of: inner, from: start) { (number, value, line, start) throws(FormatError) in
-                    if number == 4, let line { lines.append(try Fields.scalars(line, from: start)) }
-                    if line == nil { fields[number] = value }
+                    if number == 4, let line { lines.append(try entry(line, from: start)) }
+                    if line == nil, number <= Fields.highest { fields[number] = value }
                 }
+                try budget.take(128 + 64 * fields.count, at: .offset(start))
                 locations.append((fields, lines, start))
-            case (5, let inner?): functions.append((try Fields.scalars(inner, from: start), start))
+            case (5, let inner?): functions.append((try entry(inner, from: start), start))
             case (6, let inner?):
                 guard let string = String(validating: inner, as: UTF8.self) else {
                     throw FormatError(.offset(start), "a string is not UTF-8")
                 }
+                try budget.take(32 + (inner.count > 15 ? 32 + inner.count : 0), at: .offset(start))
                 strings.append(string)
             case (11, let inner?): periodType = try Fields.scalars(inner, from: start)
-            case (13, let inner?): comments += try Fields.packed(inner, from: start)
-            case (13, nil): comments.append(value)
+            case (13, let inner?): comments += try packed(inner, from: start)
+            case (13, nil):
+                try budget.take(32, at: .offset(start))
+                comments.append(value)
             case (1...6, nil), (11, nil): throw FormatError(.offset(start), "field \(number) has the wrong wire type")
             case (7...15, _?): throw FormatError(.offset(start), "field \(number) has the wrong wire type")
             case (_, nil):
                 if number == 9, scalars[9] != nil {
                     throw FormatError(.offset(start), "a second time_nanos: these are two profiles in one file")
                 }
-                scalars[number] = value
+                if number <= Fields.highest { scalars[number] = value }
             default: break
             }
         }
     }
 
-    private static func sample(
+    private mutating func sample(
         _ bytes: [UInt8], from start: Int
     ) throws(FormatError) -> (locations: [UInt64], values: [Int64], labels: [[UInt64: UInt64]], offset: Int) {
         var locations: [UInt64] = []
@@ -81,17 +100,21 @@ private struct RawProfile {
         var labels: [[UInt64: UInt64]] = []
         try Fields.each(of: bytes, from: start) { (number, value, inner, start) throws(FormatError) in
             switch number {
-            case 1: if let inner { locations += try Fields.packed(inner, from: start) } else { locations.append(value) }
-            case 2:
-                let found =
-                    try inner.map { bytes throws(FormatError) in try Fields.packed(bytes, from: start) } ?? [value]
-                values += found.map { Int64(bitPattern: $0) }
+            case 1, 2:
+                var found = [value]
+                if let inner {
+                    found = try packed(inner, from: start)
+                } else {
+                    try budget.take(32, at: .offset(start))
+                }
+                if number == 1 { locations += found } else { values += found.map { Int64(bitPattern: $0) } }
             case 3:
                 guard let inner else { throw FormatError(.offset(start), "a label has the wrong wire type") }
-                labels.append(try Fields.scalars(inner, from: start))
+                labels.append(try entry(inner, from: start))
             default: break
             }
         }
+        try budget.take(192, at: .offset(start))
         return (locations, values, labels, start)
     }
 
@@ -166,6 +189,7 @@ private struct RawProfile {
                     "a sample has \(sample.values.count) values, of \(sampleTypes.count) types")
             }
             var stack: [Int] = []
+            stack.reserveCapacity(sample.locations.count)
             for id in sample.locations {
                 guard let index = locationIndex[id] else {
                     throw FormatError(.offset(sample.offset), "a sample names location \(id), which does not exist")
@@ -196,6 +220,9 @@ private struct RawProfile {
 /// Fields of a protobuf message: a tag is number and wire type; 0 is a varint, 1 eight bytes, 2 what has a length, 5 four
 /// bytes.
 private enum Fields {
+    /// The highest number that any message has; what stands beyond it is skipped.
+    static let highest: UInt64 = 15
+
     typealias Body = (_ number: UInt64, _ value: UInt64, _ inner: [UInt8]?, _ start: Int) throws(FormatError) -> Void
 
     /// - Parameter start: where the message begins in the file, for errors.
@@ -229,14 +256,15 @@ private enum Fields {
     static func scalars(_ bytes: [UInt8], from start: Int) throws(FormatError) -> [UInt64: UInt64] {
         var fields: [UInt64: UInt64] = [:]
         try each(of: bytes, from: start) { (number, value, inner, _) throws(FormatError) in
-            if inner == nil { fields[number] = value }
+            if inner == nil, number <= highest { fields[number] = value }
         }
         return fields
     }
 
-    static func packed(_ bytes: [UInt8], from start: Int) throws(FormatError) -> [UInt64] {
+    static func packed(_ bytes: [UInt8], count: Int, from start: Int) throws(FormatError) -> [UInt64] {
         var reader = unsafe ByteReader(bytes.span.bytes)
         var values: [UInt64] = []
+        values.reserveCapacity(count)
         while !reader.isAtEnd {
             do throws(ByteCodingError) { values.append(try reader.readVarint()) } catch {
                 throw FormatError(.offset(start + reader.offset), "packed numbers: \(error)")

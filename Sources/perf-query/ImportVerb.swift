@@ -40,6 +40,10 @@ struct ImportVerb: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What was measured (else what the file says, else cpu).", valueName: "type"))
     var type: String?
 
+    @Option(
+        help: ArgumentHelp("Only the samples of this event, of perf.data and perf script's text.", valueName: "name"))
+    var event: String?
+
     @Option(help: ArgumentHelp("A label of these samples; may stand several times.", valueName: "name=value"))
     var label: [String] = []
 
@@ -61,7 +65,8 @@ struct ImportVerb: AsyncParsableCommand {
             let there = ImportFormat.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("--format: '\(format)' is none of \(there)")
         }
-        for (flag, value) in [("--service", service), ("--host", host), ("--type", type)] where value?.isEmpty == true {
+        for (flag, value) in [("--service", service), ("--host", host), ("--type", type), ("--event", event)]
+        where value?.isEmpty == true {
             throw ValidationError("\(flag) needs a name")
         }
         if let at, TimeExpression(at) == nil {
@@ -91,6 +96,7 @@ struct ImportVerb: AsyncParsableCommand {
         try await reporting { () async throws(Failure) in
             var facts = ImportFacts()
             (facts.service, facts.host, facts.type) = (service, host, type)
+            facts.event = event
             facts.labels = Array(
                 Dictionary(label.compactMap { Self.label($0) }.map { ($0.name, $0) }) { $1 }.values
             ).sorted()
@@ -102,9 +108,13 @@ struct ImportVerb: AsyncParsableCommand {
             writer.beginObject()
             writer.key("files")
             writer.beginArray()
+            var failure: Failure?
             for one in ready {
                 let answer: ImportAnswer
-                do throws(QueryError) { answer = try await client.importing(one.body) } catch { throw Failure(error) }
+                do throws(QueryError) { answer = try await client.importing(one.body) } catch {
+                    failure = Failure(error)
+                    break
+                }
                 if json {
                     writer.beginObject()
                     writer.member("file", one.file)
@@ -125,7 +135,9 @@ struct ImportVerb: AsyncParsableCommand {
             }
             writer.endArray()
             writer.endObject()
+            // What is stored by now is told, also where a later file could not be sent.
             if json { try Terminal.standardOutput.writeResult(writer.bytes + [10]) }
+            if let failure { throw failure }
         }
     }
 
@@ -143,8 +155,11 @@ struct ImportVerb: AsyncParsableCommand {
         let format = format.flatMap { ImportFormat(rawValue: $0) } ?? ImportFormat.of(content)
         if format == .perfData {
             content = try opened { () throws(InputFileError) in
-                try InputFile.perfScript(of: file, limit: ForeignSamples.Limits.bytes)
+                try InputFile.perfScript(of: content, limit: ForeignSamples.Limits.bytes)
             }
+        }
+        if event != nil, format != .perfData, format != .perfScript {
+            throw failed(file, "--event is for perf.data and perf script's text, and this is \(format.rawValue)")
         }
         let reader = format == .perfData ? .perfScript : format
         let samples = try read { () throws(FormatError) in try reader.read(content, facts: facts) }
@@ -179,6 +194,7 @@ struct ImportVerb: AsyncParsableCommand {
         let labels = facts.labels.map { "\($0.name)=\($0.value)" }
         let parts =
             [facts.service ?? "", facts.host ?? "", facts.type ?? "", "\(facts.samplesPerSecond)", at ?? ""] + labels
+            + (facts.event.map { ["event", $0] } ?? [])
         return Array(parts.map { "\0\($0)" }.joined().utf8)
     }
 }

@@ -34,10 +34,20 @@ enum InputFile {
         }
     }
 
-    /// The text that `perf script` makes of a perf.data. No shell is between: a name is a name.
-    static func perfScript(of path: String, limit: Int) throws(InputFileError) -> [UInt8] {
+    /// The text that `perf script` makes of a perf.data, wherever its bytes came from. No shell is between: a name is a
+    /// name.
+    static func perfScript(of file: [UInt8], limit: Int) throws(InputFileError) -> [UInt8] {
+        // perf seeks in a file, and reads what `perf record -o -` wrote as a stream: that has a header of 16 bytes.
+        let isStream = file.count > 8 && (file[8] == 16 || file[8..<16] == [0, 0, 0, 0, 0, 0, 0, 16])
+        guard let open = unsafe tmpfile() else { throw InputFileError(number: errno) }
+        defer { unsafe _ = fclose(open) }
+        let copy = unsafe fileno(open)
+        guard Terminal(descriptor: copy, isTerminal: false).write(file), lseek(copy, 0, SEEK_SET) == 0 else {
+            throw InputFileError(number: errno)
+        }
         let arguments = [
-            "perf", "script", "-i", path, "-F", "comm,pid,tid,time,period,event,ip,sym,dso",
+            "perf", "script", "-i", isStream ? "-" : "/proc/self/fd/0", "-F",
+            "comm,pid,tid,time,period,event,ip,sym,dso",
         ]
         var ends: [Int32] = [-1, -1]
         guard unsafe pipe(&ends) == 0 else { throw InputFileError(number: errno) }
@@ -47,7 +57,7 @@ enum InputFile {
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe _ = posix_spawn_file_actions_destroy(&actions) }
         unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
-        unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        unsafe posix_spawn_file_actions_adddup2(&actions, copy, STDIN_FILENO)
         var words: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
         defer { unsafe words.forEach { unsafe free($0) } }
         var process = pid_t()

@@ -97,6 +97,65 @@ import Testing
         #expect(seconds > 0.2 && seconds < 3, "\(seconds)")
     }
 
+    @Test(.enabled(if: canSample, "needs the right to sample"))
+    func `a perf.data is read gzipped, from a pipe, and as perf record writes it into one`() throws {
+        let fleet = try Fleet()
+        let (path, load) = (fleet.folder.path("perf.data"), Program.path("demo-load"))
+        func shell(_ command: String) throws -> Outcome {
+            try Program.run(
+                "/bin/bash",
+                ["-c", "set -o pipefail; \(command) --service demo --host p1 --server \(fleet.server) --json"])
+        }
+        let record = "/usr/bin/perf record -e cpu-clock -F 997 -g -o"
+        try #require(try Program.run("/bin/bash", ["-c", "\(record) \(path) -- \(load) checkout 1"]).status == 0)
+        let query = Program.path("perf-query")
+        func samples(_ outcome: Outcome) throws -> Int {
+            let files = try #require(try outcome.json()["files"] as? [[String: Any]], "\(outcome.errors)")
+            #expect(files.first?["format"] as? String == "perf.data")
+            return try #require(files.first?["samples"] as? Int)
+        }
+        let plain = try samples(shell("\(query) import \(path)"))
+        #expect(plain > 200)
+        #expect(try samples(shell("gzip -c \(path) | \(query) import -")) == plain)
+        #expect(try samples(shell("\(query) import <(cat \(path))")) == plain)
+        #expect(try samples(shell("\(record) - -- \(load) checkout 1 | \(query) import -")) > 200)
+    }
+
+    /// The largest resident memory of an import, in MiB; it must be refused with status 1.
+    private func memory(importing file: String, saying reason: String) throws -> Int {
+        let program = """
+            import resource, subprocess, sys
+            run = subprocess.run(sys.argv[1:], stderr=subprocess.PIPE, text=True)
+            print(run.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024, run.stderr)
+            """
+        let outcome = try Program.run(
+            "/usr/bin/python3",
+            [
+                "-c", program, Program.path("perf-query"), "import", "--service", "s", "--host", "h", "--server",
+                "http://127.0.0.1:9", file,
+            ])
+        let words = outcome.output.split(separator: " ", maxSplits: 2)
+        try #require(words.count == 3 && words[0] == "1" && words[2].contains(reason), "\(outcome)")
+        return try #require(Int(words[1]))
+    }
+
+    /// Small gzip files that expand to what would take many GiB.
+    @Test(arguments: [
+        ("b'{\"nodes\":[' + b'{\"a\":0},' * 60000000", "a.cpuprofile"), ("b'2\\0' + b'\"\\0' * 200000000", "a.pb"),
+        ("b'{)\\0' + b'N' * 500000000", "a.prof"),
+    ])
+    func `a hostile file takes bounded memory`(content: String, name: String) throws {
+        let folder = try Folder()
+        let path = folder.path(name + ".gz")
+        let made = try Program.run(
+            "/usr/bin/python3",
+            ["-c", "import gzip; open('\(path)', 'wb').write(gzip.compress(\(content), 1))"])
+        try #require(made.status == 0, "\(made.errors)")
+        let mebibytes = try memory(importing: path, saying: "up to here it takes more than")
+        // The file, and 1 GiB; without a bound these take 6 GiB and more.
+        #expect(mebibytes < 1_800, "\(mebibytes)")
+    }
+
     @Test func `samples older than what is kept are refused with a remedy`() throws {
         let fleet = try Fleet()
         let path = fleet.folder.path("a.folded")

@@ -16,14 +16,16 @@ final class AnsweringServer: Sendable {
     private let log: URILog
     let port: Int
 
-    /// `answers` by the path's last part, as `top`; others get 404 `no_data` with two names nearby.
-    init(_ answers: [String: Answer]) async throws {
+    /// `answers` by the path's last part, as `top`; others get 404 `no_data` with two names nearby. From the second time
+    /// on, a path gets its answer of `later`, where there is one.
+    init(_ answers: [String: Answer], thenFor later: [String: Answer] = [:]) async throws {
         let log = URILog()
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(AnswerHandler(answers: answers, log: log))
+                    try channel.pipeline.syncOperations.addHandler(
+                        AnswerHandler(answers: answers, later: later, log: log))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -46,11 +48,13 @@ private final class AnswerHandler: ChannelInboundHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let answers: [String: AnsweringServer.Answer]
+    private let later: [String: AnsweringServer.Answer]
     private let log: URILog
     private var uri = ""
 
-    init(answers: [String: AnsweringServer.Answer], log: URILog) {
+    init(answers: [String: AnsweringServer.Answer], later: [String: AnsweringServer.Answer], log: URILog) {
         self.answers = answers
+        self.later = later
         self.log = log
     }
 
@@ -59,11 +63,15 @@ private final class AnswerHandler: ChannelInboundHandler {
         case .head(let head): uri = head.uri
         case .body: break
         case .end:
-            log.uris.withLock { $0.append(uri) }
+            let isFirst = log.uris.withLock { uris in
+                uris.append(uri)
+                return uris.count { $0 == uri } == 1
+            }
             let path = uri.prefix { $0 != "?" }
             let name = path.split(separator: "/").last.map(String.init) ?? ""
             let none = #"{"error":{"code":"no_data","message":"no samples match","nearby":["web","api"]}}"#
-            let answer = answers[name] ?? AnsweringServer.Answer(status: 404, body: none)
+            let answer =
+                (isFirst ? nil : later[name]) ?? answers[name] ?? AnsweringServer.Answer(status: 404, body: none)
             let body = ByteBuffer(string: answer.body)
             var headers: HTTPHeaders = ["Content-Length": String(body.readableBytes)]
             if let note = answer.note { headers.add(name: "X-Perf-Note", value: note) }

@@ -140,6 +140,9 @@ final class RawConnection {
 
     deinit { Glibc.close(descriptor) }
 
+    /// Nothing more is sent; what comes can still be received.
+    func end() { shutdown(descriptor, Int32(SHUT_WR)) }
+
     func send(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {

@@ -23,12 +23,19 @@ extension ForeignSamples {
                 throw failed("'\(digits.prefix(40))' is no value")
             }
             let samples = UInt64(digits) ?? UInt64(value.rounded(.up))
-            let names = line[..<space].split(separator: ";", omittingEmptySubsequences: false)
-            let process = String(names[0])
-            let node = intern(process: process, thread: process, names.dropFirst().map { Self.frame($0) })
+            var stack = line[..<space]
+            let process = String(stack.prefix { $0 != ";" })
+            // The leaf first, so that of a stack that is too deep no more is made than is kept.
+            var frames: [ForeignFrame] = []
+            while frames.count <= Limits.depth, let end = stack.utf8.lastIndex(of: 0x3B) {
+                frames.append(Self.frame(stack[stack.utf8.index(after: end)...]))
+                stack = stack[..<end]
+            }
+            let node = intern(process: process, thread: process, frames.reversed())
             let weight = type == .cpu ? value * facts.nanosecondsPerSample : value
             guard weight < 9e18 else { throw failed("the value is too large") }
             add(node, host: host, key: key, samples: samples, weight: UInt64(weight.rounded()))
+            try checkMemory(.line(lines.number))
         }
         self = try checked()
     }
@@ -59,9 +66,12 @@ struct TextLines {
     private var start = 0
     /// Of the line that was taken last, from 1.
     private(set) var number = 0
+    private let longest: Int
 
-    init(_ bytes: [UInt8]) {
+    /// - Parameter longest: bytes of a line.
+    init(_ bytes: [UInt8], longest: Int = .max) {
         self.bytes = bytes
+        self.longest = longest
     }
 
     /// nil at the end.
@@ -72,6 +82,9 @@ struct TextLines {
         while end < bytes.count, bytes[end] != 0x0A { end += 1 }
         var last = end
         if last > start, bytes[last - 1] == 0x0D { last -= 1 }
+        guard last - start <= longest else {
+            throw FormatError(.line(number), "longer than \(longest >> 10) KiB")
+        }
         let line = bytes[start..<last]
         start = end + 1
         guard let text = String(validating: line, as: UTF8.self) else {

@@ -9,6 +9,8 @@ public struct ImportFacts: Hashable, Sendable {
     public var labels: [Label] = []
     /// What a bare count weighs: 1 / rate seconds.
     public var samplesPerSecond = 100.0
+    /// The one event whose samples are taken from a text of perf script; nil takes all.
+    public var event: String?
 
     public init() {}
 
@@ -37,10 +39,14 @@ public struct ForeignSamples: Sendable {
         public static let depth = 2_040
         /// Distinct values of a label; one with more tells samples apart and no series, and is left away.
         public static let labelValues = 100
-        /// Frames of all stacks between the events of a file, half a GiB of them.
+        /// What a reader makes of a file, and what its samples take, each about so many bytes.
+        public static let memory = 1 << 30
+        /// Frames of all stacks between the events of a file: so many steps are taken for it.
         static let eventedFrames = 1 << 26
-        /// Windows that samples without times are spread over.
-        public static let windows = 1_440
+        /// Windows of all hosts that samples without times are spread over: 62 days of one host without a gap.
+        static let windows = 90_000
+        /// Rows of all these windows, one at least for each stack.
+        static let spreadRows = 8 << 20
     }
 
     struct Place: Hashable {
@@ -60,6 +66,8 @@ public struct ForeignSamples: Sendable {
 
     var stacks = StackTable()
     private(set) var counts: [Place: [UInt32: Count]] = [:]
+    private var rowCount = 0
+    private var placeBytes = 0
     /// Stacks that were cut here.
     private var cutNodes: Set<UInt32> = []
     private var overflowed = false
@@ -80,6 +88,13 @@ public struct ForeignSamples: Sendable {
 
     /// The node of a stack, root first below process and thread.
     mutating func intern(process: String, thread: String, _ frames: [ForeignFrame]) -> UInt32 {
+        intern(process: process, thread: thread, known: frames.suffix(Limits.depth + 1).map { intern($0) })
+    }
+
+    /// The same for frames that are in the table already.
+    mutating func intern(
+        process: String, thread: String, known frames: some BidirectionalCollection<UInt32>
+    ) -> UInt32 {
         func element(_ kind: Frame.Kind, _ name: String) -> Frame {
             Frame(kind: kind, name: stacks.intern(Self.name(name)))
         }
@@ -87,19 +102,14 @@ public struct ForeignSamples: Sendable {
         node = stacks.intern(parent: node, frame: stacks.intern(element(.thread, foldedThreadName(thread))))
         let kept = frames.suffix(Limits.depth)
         let isCut = kept.count < frames.count
-        if isCut { node = addTruncation(below: node) }
-        for frame in kept { node = stacks.intern(parent: node, frame: intern(frame)) }
-        if isCut { noteCut(node) }
+        if isCut {
+            let marker = Frame(kind: .marker, name: stacks.intern(Frame.truncatedMarker))
+            node = stacks.intern(parent: node, frame: stacks.intern(marker))
+        }
+        for frame in kept { node = stacks.intern(parent: node, frame: frame) }
+        if isCut { cutNodes.insert(node) }
         return node
     }
-
-    /// Says that what lies nearer the root was cut.
-    mutating func addTruncation(below node: UInt32) -> UInt32 {
-        let marker = Frame(kind: .marker, name: stacks.intern(Frame.truncatedMarker))
-        return stacks.intern(parent: node, frame: stacks.intern(marker))
-    }
-
-    mutating func noteCut(_ node: UInt32) { cutNodes.insert(node) }
 
     mutating func intern(_ frame: ForeignFrame) -> UInt32 {
         var one = Frame(kind: frame.kind, address: frame.address)
@@ -130,12 +140,33 @@ public struct ForeignSamples: Sendable {
         guard samples > 0 else { return }
         let offset = max(0, nanoseconds) / Self.windowNanoseconds * Self.windowNanoseconds
         let place = Place(host: host, key: key, offset: offset)
-        var count = counts[place, default: [:]][node] ?? Count()
+        if counts[place] == nil {
+            counts[place] = [:]
+            // It becomes a slice, and a part of a batch, with its labels.
+            placeBytes += 4096 + key.labels.reduce(0) { $0 + 64 + $1.name.utf8.count + $1.value.utf8.count }
+        }
+        guard let count = counts[place]?[node] else {
+            rowCount += 1
+            counts[place]?[node] = Count(samples: samples, weight: weight)
+            return
+        }
         let (sum, tooMany) = count.samples.addingReportingOverflow(samples)
         let (total, tooHeavy) = count.weight.addingReportingOverflow(weight)
         if tooMany || tooHeavy { overflowed = true }
-        count = Count(samples: sum, weight: total)
-        counts[place, default: [:]][node] = count
+        counts[place]?[node] = Count(samples: sum, weight: total)
+    }
+
+    /// What every reader asks after each sample: a small file can hold endlessly many stacks and series. What one sample
+    /// adds is little.
+    func checkMemory(_ place: FormatError.Place) throws(FormatError) {
+        // About what the tables take for each entry, with their room to grow.
+        let tables =
+            stacks.nodes.count * 40 + stacks.frames.count * 64 + stacks.strings.count * 96
+            + stacks.modules.count * 128
+        guard tables + rowCount * 64 + placeBytes <= Limits.memory else {
+            throw FormatError(
+                place, "up to here it holds more stacks or series than fit into \(Limits.memory >> 20) MiB; split it")
+        }
     }
 
     /// What every reader ends with.
@@ -148,7 +179,20 @@ public struct ForeignSamples: Sendable {
             if overflow { isOver = true }
         }
         if isOver || sum > UInt64(Int64.max) { throw FormatError(.whole, "its values are too large to add up") }
-        return self
+        guard let spread, spread.number * Int(Self.longestWindow) < spread.length else { return self }
+        var samples = self
+        samples.notes.append(
+            "its samples have no times of their own: they were put evenly into \(spread.number) windows of a minute over"
+                + " \(spread.length / 1_000_000_000) s, with gaps between")
+        return samples
+    }
+
+    /// Over how many windows and nanoseconds samples without times are spread; nil where there is nothing to spread.
+    private var spread: (number: Int, length: Int64)? {
+        guard !isTimed, let length = durationNanoseconds, length > 0 else { return nil }
+        let hosts = max(1, Set(counts.keys.lazy.map(\.host)).count)
+        let whole = (length - 1) / Self.longestWindow + 1
+        return (Int(min(whole, Int64(max(1, Limits.windows / hosts)))), length)
     }
 
     /// The samples as they were taken, or are put, at `moment`: in windows of 10 s where each has a time; where the file
@@ -158,6 +202,7 @@ public struct ForeignSamples: Sendable {
         var set = SampleSet(stacks: stacks)
         var hosts: [String: UInt32] = [:]
         var keys: [SeriesKey: UInt32] = [:]
+        let spread = spread
         let order = counts.keys.sorted {
             ($0.offset, $0.host, $0.key.service, $0.key.version, $0.key.type.name)
                 < ($1.offset, $1.host, $1.key.service, $1.key.version, $1.key.type.name)
@@ -174,7 +219,7 @@ public struct ForeignSamples: Sendable {
                 set.keys.append(place.key)
             }
             let rows = (counts[place] ?? [:]).sorted { $0.key < $1.key }.filter { $0.value.samples > 0 }
-            for (window, part) in windows(of: rows, from: moment + place.offset) {
+            for (window, part) in windows(of: rows, from: moment + place.offset, spread: spread) {
                 let cut = part.reduce(UInt64(0)) { $0 + (cutNodes.contains($1.key) ? $1.value.samples : 0) }
                 set.slices.append(
                     SampleSlice(
@@ -198,35 +243,43 @@ public struct ForeignSamples: Sendable {
 
     private typealias Rows = [(key: UInt32, value: Count)]
 
-    private func windows(of rows: Rows, from start: Timestamp) -> [(TimeRange, Rows)] {
+    private func windows(
+        of rows: Rows, from start: Timestamp, spread: (number: Int, length: Int64)?
+    ) -> [(TimeRange, Rows)] {
         if isTimed { return [(TimeRange(start: start, end: start + Self.windowNanoseconds), rows)] }
-        guard let duration = durationNanoseconds, duration > 0 else {
-            return [(TimeRange(start: start, end: start), rows)]
-        }
-        let length = min(duration, Int64(Limits.windows) * Self.longestWindow)
-        let number = UInt64((length + Self.longestWindow - 1) / Self.longestWindow)
-        return (0..<number).compactMap { index in
-            let part: Rows = rows.enumerated().compactMap { position, row in
-                // Each row begins at another window, so that the remainders lie evenly.
-                let turn = (index + UInt64(position)) % number
-                func share(_ value: UInt64) -> UInt64 { value / number + (turn < value % number ? 1 : 0) }
-                let count = Count(samples: share(row.value.samples), weight: 0)
-                guard count.samples > 0 else { return nil }
-                return (
-                    row.key, Count(samples: count.samples, weight: Self.weight(of: row.value, turn: turn, of: number))
-                )
+        guard let spread else { return [(TimeRange(start: start, end: start), rows)] }
+        let number = spread.number
+        let most = max(1, Limits.spreadRows / max(1, rowCount))
+        var parts = [Rows](repeating: [], count: number)
+        for (position, row) in rows.enumerated() {
+            let pieces = Int(min(UInt64(min(number, most)), row.value.samples))
+            // The first row begins with the first window and the last one with the last, so that what is less than a
+            // sample for each window lies evenly.
+            let first = rows.count > 1 ? position * (number - 1) / (rows.count - 1) : 0
+            let (each, rest) = row.value.samples.quotientAndRemainder(dividingBy: UInt64(pieces))
+            let perSample = row.value.weight / row.value.samples
+            for piece in 0..<pieces {
+                let samples = each + (UInt64(piece) < rest ? 1 : 0)
+                // The first has what does not divide by the samples.
+                let remainder = piece == 0 ? row.value.weight - perSample * row.value.samples : 0
+                let step = pieces > 1 ? piece * (number - 1) / (pieces - 1) : 0
+                parts[(first + step) % number].append(
+                    (row.key, Count(samples: samples, weight: perSample * samples + remainder)))
             }
+        }
+        // A duration of many windows leaves gaps between them, and ends with the last one's end.
+        let length = min(Self.longestWindow, spread.length / Int64(number))
+        let last = spread.length - length
+        return parts.enumerated().compactMap { index, part in
             guard !part.isEmpty else { return nil }
-            let from = start + Int64(index) * (length / Int64(number))
-            return (TimeRange(start: from, end: from + length / Int64(number)), part)
+            let offset = number == 1 ? 0 : Self.offset(index, of: number - 1, in: last)
+            return (TimeRange(start: start + offset, end: start + offset + length), part)
         }
     }
 
-    /// The weight goes to the parts that have samples, in proportion to them up to the remainder, which the first has.
-    private static func weight(of count: Count, turn: UInt64, of number: UInt64) -> UInt64 {
-        let (each, rest) = (count.samples / number, count.samples % number)
-        let samples = each + (turn < rest ? 1 : 0)
-        let perSample = count.weight / count.samples
-        return perSample * samples + (turn == 0 ? count.weight - perSample * count.samples : 0)
+    /// `length` × index / number, whose product may not fit.
+    private static func offset(_ index: Int, of number: Int, in length: Int64) -> Int64 {
+        let (each, rest) = length.quotientAndRemainder(dividingBy: Int64(number))
+        return each * Int64(index) + rest * Int64(index) / Int64(number)
     }
 }

@@ -5,6 +5,8 @@ public struct FormatError: Error, Hashable, Sendable, CustomStringConvertible {
         case line(Int)
         /// Bytes from the start of the (expanded) file.
         case offset(Int)
+        /// From 1, in the order of the file.
+        case sample(Int)
         case whole
     }
 
@@ -20,6 +22,7 @@ public struct FormatError: Error, Hashable, Sendable, CustomStringConvertible {
         switch place {
         case .line(let number): "line \(number): \(reason)"
         case .offset(let offset): "offset \(offset): \(reason)"
+        case .sample(let number): "sample \(number): \(reason)"
         case .whole: reason
         }
     }

@@ -18,6 +18,8 @@ extension ForeignSamples {
             guard let name = frame["name"]?.string else { throw FormatError(.whole, "frame \(index) has no name") }
             frames.append(Self.frame(name, file: frame["file"]?.string ?? "", line: frame["line"]?.integer ?? 0))
         }
+        let known = frames.map { intern($0) }
+        try checkMemory(.whole)
         for (index, profile) in profiles.enumerated() {
             func failed(_ reason: String) -> FormatError { FormatError(.whole, "profile \(index): \(reason)") }
             let name = profile["name"]?.string ?? ""
@@ -38,31 +40,22 @@ extension ForeignSamples {
                 }
             let scale = factor ?? (type == .cpu ? facts.nanosecondsPerSample : 1)
             let key = SeriesKey(service: service, version: "", labels: facts.labels.sorted(), type: type)
-            func stack(_ indices: [Int]) throws(FormatError) -> [ForeignFrame] {
-                var stack: [ForeignFrame] = []
-                for index in indices {
-                    guard frames.indices.contains(index) else { throw failed("frame \(index) does not exist") }
-                    stack.append(frames[index])
-                }
-                return stack
-            }
             var longest = 0.0
-            let parts = try Self.parts(of: profile, failed)
-            for (indices, weight) in parts {
+            try Self.eachPart(of: profile, frames: frames.count, failed) { (indices, weight) throws(FormatError) in
                 let value = weight * scale
                 guard value >= 0, value < 9e18 else { throw failed("a weight is \(weight)") }
                 longest += value
-                var frames = try stack(indices)
+                var stack = indices[...]
                 var (process, thread) = (isOwn || name.isEmpty ? service : name, isOwn || name.isEmpty ? service : name)
-                if isOwn, frames.count >= 2 {
-                    (process, thread) = (frames[0].name, frames[1].name)
-                    frames.removeFirst(2)
+                if isOwn, stack.count >= 2 {
+                    (process, thread) = (frames[stack[0]].name, frames[stack[1]].name)
+                    stack = stack.dropFirst(2)
                 }
-                guard value > 0 else { continue }
+                guard value > 0 else { return }
                 let samples = type == .cpu ? max(1, (value / facts.nanosecondsPerSample).rounded()) : 1
-                add(
-                    intern(process: process, thread: thread, frames), host: host, key: key, samples: UInt64(samples),
-                    weight: UInt64(value.rounded()))
+                let node = intern(process: process, thread: thread, known: stack.lazy.map { known[$0] })
+                add(node, host: host, key: key, samples: UInt64(samples), weight: UInt64(value.rounded()))
+                do throws(FormatError) { try checkMemory(.whole) } catch { throw failed(error.reason) }
             }
             if factor != nil, !isOwn, longest > 0 {
                 durationNanoseconds = max(durationNanoseconds ?? 0, Int64(min(longest, 9e18)))
@@ -71,15 +64,20 @@ extension ForeignSamples {
         self = try checked()
     }
 
-    private static func parts(
-        of profile: JSONText, _ failed: (String) -> FormatError
-    ) throws(FormatError) -> [(stack: [Int], weight: Double)] {
+    /// Stacks as indices of frames, root first, with their weights.
+    ///
+    /// - Parameter frames: how many there are.
+    private static func eachPart(
+        of profile: JSONText, frames count: Int, _ failed: (String) -> FormatError,
+        _ body: (_ stack: [Int], _ weight: Double) throws(FormatError) -> Void
+    ) throws(FormatError) {
         func number(_ value: JSONText?, _ word: String) throws(FormatError) -> Double {
             guard let number = value?.number else { throw failed("\(word) is no number") }
             return number
         }
         func index(_ value: JSONText?) throws(FormatError) -> Int {
             guard let index = value?.integer else { throw failed("a frame's index is no whole number") }
+            guard index >= 0, index < count else { throw failed("frame \(index) does not exist") }
             return index
         }
         switch profile["type"]?.string {
@@ -87,17 +85,14 @@ extension ForeignSamples {
             guard let samples = profile["samples"]?.array, let weights = profile["weights"]?.array,
                 samples.count == weights.count
             else { throw failed("samples and weights are not as many") }
-            var parts: [(stack: [Int], weight: Double)] = []
             for (sample, weight) in zip(samples, weights) {
                 guard let list = sample.array else { throw failed("a sample is no list of frames") }
                 var stack: [Int] = []
                 for one in list { stack.append(try index(one)) }
-                parts.append((stack, try number(weight, "a weight")))
+                try body(stack, try number(weight, "a weight"))
             }
-            return parts
         case "evented":
             guard let events = profile["events"]?.array else { throw failed("events are missing") }
-            var parts: [(stack: [Int], weight: Double)] = []
             var open: [Int] = []
             var frames = 0
             var last = try number(profile["startValue"], "startValue")
@@ -107,7 +102,7 @@ extension ForeignSamples {
                 if at > last, !open.isEmpty {
                     frames += open.count
                     guard frames <= Limits.eventedFrames else { throw failed("too many events in deep stacks") }
-                    parts.append((open, at - last))
+                    try body(open, at - last)
                 }
                 last = at
                 switch event["type"]?.string {
@@ -122,7 +117,6 @@ extension ForeignSamples {
                 }
             }
             guard open.isEmpty else { throw failed("\(open.count) frames are never closed") }
-            return parts
         default: throw failed("its type is neither sampled nor evented")
         }
     }
@@ -160,6 +154,18 @@ extension ForeignSamples {
                 parent[found] = index
             }
         }
+        // A way up that comes back to itself is no tree.
+        var seen = [Int](repeating: -1, count: nodes.count)
+        for index in nodes.indices {
+            var above = index
+            while above >= 0, seen[above] < 0 {
+                seen[above] = index
+                above = parent[above]
+            }
+            guard above < 0 || seen[above] != index else {
+                throw FormatError(.whole, "node \(above) is its own parent")
+            }
+        }
         func frame(_ node: JSONText) -> (frame: ForeignFrame, name: String) {
             let call = node["callFrame"]
             let name = call?["functionName"]?.string ?? ""
@@ -170,24 +176,30 @@ extension ForeignSamples {
                     line: UInt32(clamping: line)), name
             )
         }
+        var known: [(frame: UInt32, name: String)] = []
+        for node in nodes {
+            let (one, name) = frame(node)
+            known.append((intern(one), name))
+        }
         /// Stacks by node, made when they are first asked for.
-        var known: [Int: (node: UInt32, isIdle: Bool)] = [:]
+        var stacks: [Int: (node: UInt32, isIdle: Bool)] = [:]
         func stack(_ index: Int, _ samples: inout ForeignSamples) throws(FormatError) -> (node: UInt32, isIdle: Bool) {
-            if let found = known[index] { return found }
-            var path: [ForeignFrame] = []
+            if let found = stacks[index] { return found }
+            // The leaf first; of a stack that is too deep no more is made than is kept.
+            var path: [UInt32] = []
             var above = index
-            var steps = 0
-            while above >= 0 {
-                steps += 1
-                guard steps <= nodes.count else { throw FormatError(.whole, "nodes are their own parents") }
-                let (one, name) = frame(nodes[above])
-                if name != "(root)" { path.append(one) }
+            while above >= 0, path.count <= Limits.depth {
+                if known[above].name != "(root)" { path.append(known[above].frame) }
                 above = parent[above]
             }
             let found = (
-                samples.intern(process: service, thread: service, path.reversed()), path.first?.name == "(idle)"
+                samples.intern(process: service, thread: service, known: path.reversed()),
+                known[index].name == "(idle)"
             )
-            known[index] = found
+            stacks[index] = found
+            do throws(FormatError) { try samples.checkMemory(.whole) } catch {
+                throw FormatError(.whole, "node \(index): \(error.reason)")
+            }
             return found
         }
         var idle = 0
@@ -208,6 +220,7 @@ extension ForeignSamples {
                     add(
                         found.node, host: host, key: key, at: Int64(max(0, min(time, 9e15)) * 1000), samples: 1,
                         weight: UInt64(max(0, delta) * 1000))
+                    try checkMemory(.whole)
                 }
             }
             durationNanoseconds = Int64(max(0, min(time, 9e15)) * 1000)

@@ -28,6 +28,7 @@ enum JSONText {
 struct JSONParser {
     let bytes: [UInt8]
     var offset = 0
+    private var budget = MemoryBudget()
     private static let depth = 64
 
     init(bytes: [UInt8]) {
@@ -52,6 +53,8 @@ struct JSONParser {
         guard depth < Self.depth else { throw failed("nested deeper than \(Self.depth)") }
         skipSpace()
         guard let byte else { throw failed("it ends where a value should stand") }
+        // The place in a list, with its room to grow.
+        try budget.take(32, at: .offset(offset))
         switch byte {
         case 0x7B: return try object(depth: depth)
         case 0x5B: return try array(depth: depth)
@@ -82,6 +85,8 @@ struct JSONParser {
             skipSpace()
             guard byte == 0x22 else { throw failed("a key should stand here") }
             let key = try string()
+            // A small table is as large as several members.
+            try budget.take(members.isEmpty ? 192 : 96, at: .offset(offset))
             skipSpace()
             guard byte == 0x3A else { throw failed("':' should stand here") }
             offset += 1
@@ -106,6 +111,7 @@ struct JSONParser {
             offset += 1
             return .array(values)
         }
+        try budget.take(64, at: .offset(offset))
         while true {
             values.append(try value(depth: depth + 1))
             skipSpace()
@@ -140,6 +146,7 @@ struct JSONParser {
             switch byte {
             case 0x22:
                 offset += 1
+                try budget.take(text.count > 15 ? 32 + text.count : 0, at: .offset(start))
                 guard let string = String(validating: text, as: UTF8.self) else {
                     offset = start
                     throw failed("a string is not UTF-8")

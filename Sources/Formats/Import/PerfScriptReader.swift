@@ -2,26 +2,36 @@ internal import Profiles
 
 extension ForeignSamples {
     /// What `perf script` prints (perf 6.1). Every event is a type of its own: `cpu-clock` and `task-clock` are CPU time,
-    /// with their period in nanoseconds; others count, with `--type cpu` every sample is 1 / rate seconds of CPU time.
+    /// with their period in nanoseconds; others count, with `--type cpu` every sample is 1 / rate seconds of CPU time. The
+    /// samples of two events never become one type.
     public init(perfScript bytes: [UInt8], facts: ImportFacts) throws(FormatError) {
         self.init()
         let (service, host) = try facts.named()
         samplesPerSecond = facts.samplesPerSecond
         isTimed = true
-        var lines = TextLines(bytes)
+        // A line has one frame, or the name of a command.
+        var lines = TextLines(bytes, longest: 4 * Limits.nameBytes)
         var current: (header: Header, frames: [ForeignFrame])?
         var first: Int64?
         var last: Int64 = 0
         var key: [String: SeriesKey] = [:]
+        var eventOfType: [ProfileType: String] = [:]
+        var leftAway: [String: Int] = [:]
         func type(of event: String) -> ProfileType {
             if let asked = facts.type {
                 return asked == ProfileType.cpu.name ? .cpu : ProfileType(name: asked, unit: "count")
             }
             return ["cpu-clock", "task-clock"].contains(event) ? .cpu : ProfileType(name: event, unit: "count")
         }
-        func end(_ samples: inout ForeignSamples) {
+        func end(_ samples: inout ForeignSamples) throws(FormatError) {
             guard let (header, frames) = current else { return }
             current = nil
+            if let event = facts.event, event != header.event {
+                if leftAway[header.event] != nil || leftAway.count < Self.toldEvents {
+                    leftAway[header.event, default: 0] += 1
+                }
+                return
+            }
             let start = first ?? header.nanoseconds
             first = start
             last = max(last, header.nanoseconds - start)
@@ -30,12 +40,21 @@ extension ForeignSamples {
                 ?? SeriesKey(
                     service: service, version: "", labels: facts.labels.sorted(), type: type(of: header.event))
             key[header.event] = one
+            let event = eventOfType[one.type] ?? header.event
+            eventOfType[one.type] = event
+            guard event == header.event else {
+                throw FormatError(
+                    .line(lines.number),
+                    "samples of '\(header.event)' would be added to those of '\(event)' as type '\(one.type.name)'; "
+                        + "choose one by --event\(facts.type == nil ? "" : ", or leave --type away")")
+            }
             let isClock = ["cpu-clock", "task-clock"].contains(header.event)
             let weight =
                 one.type == .cpu
                 ? (isClock ? header.period : nil) ?? UInt64(facts.nanosecondsPerSample) : header.period ?? 1
             let node = samples.intern(process: header.command, thread: header.command, frames.reversed())
             samples.add(node, host: host, key: one, at: header.nanoseconds - start, samples: 1, weight: weight)
+            try samples.checkMemory(.line(lines.number))
         }
         // perf pads the command of a sample without call chain to 16 characters, and prints its one frame behind the event.
         var standsAlone = true
@@ -43,14 +62,16 @@ extension ForeignSamples {
             var line = raw
             if standsAlone, raw.first == " ", Self.isPerfScriptHeader(raw) { line = String(raw.drop { $0 == " " }) }
             if line.isEmpty {
-                end(&self)
+                try end(&self)
                 standsAlone = true
             } else if line.hasPrefix("#") {
                 continue
             } else if line.first == " " || line.first == "\t" {
                 guard current != nil else { throw FormatError(.line(lines.number), "a frame without a sample") }
+                // Of a stack that is too deep one more is kept, so that it counts as cut.
+                let isFull = current.map { $0.frames.count > Limits.depth } ?? true
                 if let frame = Self.frame(line) {
-                    current?.frames.append(frame)
+                    if !isFull { current?.frames.append(frame) }
                 } else if let (file, number) = Self.sourceLine(line), let index = current?.frames.indices.last {
                     current?.frames[index].file = file
                     current?.frames[index].line = number
@@ -58,7 +79,7 @@ extension ForeignSamples {
                     throw FormatError(.line(lines.number), "neither a frame nor a source line")
                 }
             } else {
-                end(&self)
+                try end(&self)
                 guard let (header, rest) = Header.read(line) else {
                     throw FormatError(.line(lines.number), "no header of a sample: COMM PID TIME: EVENT:")
                 }
@@ -72,10 +93,20 @@ extension ForeignSamples {
                 }
             }
         }
-        end(&self)
+        try end(&self)
         durationNanoseconds = last
+        if let event = facts.event, !leftAway.isEmpty {
+            let there = leftAway.keys.sorted().joined(separator: ", ")
+            guard key[event] != nil else {
+                throw FormatError(.whole, "it has no samples of event '\(event)'; there are: \(there)")
+            }
+            notes.append("samples of other events were left away: \(there)")
+        }
         self = try checked()
     }
+
+    /// Names of events that a remark lists.
+    private static let toldEvents = 20
 
     static func isPerfScriptHeader(_ line: String) -> Bool { Header.read(line) != nil }
 

@@ -32,20 +32,26 @@ extension ForeignSamples {
             let thread = take(Pprof.LabelKey.thread) ?? process
             for label in facts.labels { text[label.name] = [label.value] }
             let labels = text.map { Label(name: $0.key, value: $0.value.joined(separator: ",")) }.sorted()
-            let node = internPieces(process: process, thread: thread, sample.locations.reversed().map { pieces[$0] })
+            // The leaf first, so that of a stack that is too deep no more is made than is kept.
+            var frames: [UInt32] = []
+            for location in sample.locations where frames.count <= Limits.depth {
+                frames += pieces[location].reversed().prefix(Limits.depth + 1)
+            }
+            let node = intern(process: process, thread: thread, known: frames.reversed())
             for column in columns {
                 let value = sample.values[column.value]
                 let count = column.count.map { sample.values[$0] } ?? (value == 0 ? 0 : column.isCount ? value : 1)
                 guard value >= 0, count >= 0 else {
-                    throw FormatError(.whole, "sample \(index + 1) has a negative value: a difference can't be stored")
+                    throw FormatError(.sample(index + 1), "a negative value: a difference can't be stored")
                 }
                 let (weight, overflow) = UInt64(value).multipliedReportingOverflow(by: column.factor)
-                guard !overflow else { throw FormatError(.whole, "sample \(index + 1) has too large a value") }
+                guard !overflow else { throw FormatError(.sample(index + 1), "too large a value") }
                 add(
                     node, host: host,
                     key: SeriesKey(service: service, version: version, labels: labels, type: column.type),
                     samples: UInt64(count == 0 && value > 0 ? 1 : count), weight: weight)
             }
+            try checkMemory(.sample(index + 1))
         }
         self = try checked()
     }
@@ -102,7 +108,10 @@ extension ForeignSamples {
         ]
         var values: [String: Set<Pprof.Label>] = [:]
         for sample in pprof.samples {
-            for label in sample.labels where !own.contains(label.key) { values[label.key, default: []].insert(label) }
+            for label in sample.labels
+            where !own.contains(label.key) && values[label.key]?.count ?? 0 <= Limits.labelValues {
+                values[label.key, default: []].insert(label)
+            }
         }
         return Set(values.filter { $0.value.count > Limits.labelValues }.keys)
     }
@@ -167,24 +176,5 @@ extension ForeignSamples {
             bytes.append(byte)
         }
         return bytes
-    }
-
-    /// As `intern(process:thread:_:)` for frames that are in the table already.
-    private mutating func internPieces(process: String, thread: String, _ locations: [[UInt32]]) -> UInt32 {
-        var node = intern(process: process, thread: thread, [ForeignFrame]())
-        let total = locations.reduce(0) { $0 + $1.count }
-        var skip = max(0, total - Limits.depth)
-        if skip > 0 { node = addTruncation(below: node) }
-        for location in locations {
-            for frame in location {
-                if skip > 0 {
-                    skip -= 1
-                } else {
-                    node = stacks.intern(parent: node, frame: frame)
-                }
-            }
-        }
-        if total > Limits.depth { noteCut(node) }
-        return node
     }
 }

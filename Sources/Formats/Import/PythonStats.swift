@@ -28,7 +28,9 @@ extension ForeignSamples {
             else { throw FormatError(.whole, "the times of a function are not (calls, calls, seconds, seconds, …)") }
             return (calls, own)
         }
-        for (function, stats) in entries {
+        // Functions can share their callers in the file, so that a few bytes name endlessly many pairs of them.
+        var budget = MemoryBudget()
+        for (index, (function, stats)) in entries.enumerated() {
             let leaf = try frame(function)
             guard case .tuple(let parts) = stats, parts.count == 5, case .dictionary(let callers) = parts[4] else {
                 throw FormatError(.whole, "\(leaf.name): no callers")
@@ -47,9 +49,14 @@ extension ForeignSamples {
                 guard case .tuple = times else { continue }
                 let own = max(0, min(rest, try seconds(times).own * 1e9))
                 rest -= own
-                add([try frame(caller), leaf], own)
+                let above = try frame(caller)
+                try budget.take(
+                    64 + [above, leaf].reduce(0) { $0 + $1.name.utf8.count + $1.file.utf8.count },
+                    at: .sample(index + 1))
+                add([above, leaf], own)
             }
             add([leaf], rest)
+            try checkMemory(.sample(index + 1))
         }
         notes.append("a pstats file holds calls and no stacks: self times are exact, totals reach one call up")
         self = try checked()
@@ -78,6 +85,7 @@ private struct MarshalReader {
     private var references: [(value: Marshal, height: Int)] = []
     /// How deep the value that was read last is nested. References can nest what stands flat in the file.
     private var height = 0
+    private var budget = MemoryBudget()
     private static let highest = 16
 
     init(_ bytes: [UInt8]) {
@@ -101,6 +109,7 @@ private struct MarshalReader {
     private mutating func text(_ count: Int, isLatin: Bool) throws(FormatError) -> Marshal {
         guard count >= 0, count <= bytes.count - offset else { throw failed("a text of \(count) bytes") }
         defer { offset += count }
+        try budget.take(count > 15 ? 32 + count : 0, at: .offset(offset))
         let part = bytes[offset..<offset + count]
         if isLatin { return .text(String(String.UnicodeScalarView(part.map { Unicode.Scalar($0) }))) }
         // Python writes half of a pair where a name holds one: it becomes a replacement character.
@@ -125,6 +134,8 @@ private struct MarshalReader {
         let start = offset
         let code = try byte()
         let isNamed = code & 0x80 != 0
+        // The place in a tuple or dictionary, with its room to grow, and that among the references.
+        try budget.take(isNamed ? 144 : 64, at: .offset(start))
         let place = references.count
         if isNamed { references.append((.none, 0)) }
         let value: Marshal

@@ -12,7 +12,9 @@ final class HTTPAPI: Sendable {
     private let service: QueryService
     private let store: any ProfileStore
     private let ingest: IngestServer
-    private let gate = QuestionGate(working: 4, waiting: 32)
+    private let gate = QuestionGate("questions", working: 4, waiting: 32)
+    /// An import takes up to three times its body's size: memory for two, beside that of questions.
+    private let importGate = QuestionGate("imports", working: 2, waiting: 8)
     private let now: @Sendable () -> Timestamp
     private let figures = Mutex(QuestionFigures())
     private let isReady = Mutex(false)
@@ -61,7 +63,10 @@ final class HTTPAPI: Sendable {
             }
         }
         router.post("/api/v1/import") { request, _ in
-            await self.measured { () async throws(APIError) in try await self.importing(request) }
+            await self.measured { () async throws(APIError) in
+                // The body is read within, so that what waits takes no memory.
+                try await self.importGate.run { () async throws(APIError) in try await self.importing(request) }
+            }
         }
         router.get("/api/v1/compare-hosts") { request, _ in
             await self.measured { () async throws(APIError) in

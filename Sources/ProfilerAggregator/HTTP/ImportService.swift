@@ -1,3 +1,4 @@
+import Dispatch
 import Formats
 import ProfileStore
 import Profiles
@@ -11,20 +12,24 @@ struct ImportService: Sendable {
     static let maximumBytes = 256 << 20
     private static let maximumBatches = 100_000
 
+    /// Decoding takes seconds; it gets a thread of its own, so that connections have the others.
+    private static let decoding = DispatchQueue(label: "import.decode", attributes: .concurrent)
+
     let store: any ProfileStore
     let now: @Sendable () -> Timestamp
 
-    func take(_ bytes: [UInt8]) async throws(APIError) -> ImportAnswer {
+    /// The batches of a body, all of them checked.
+    private static func decode(_ bytes: [UInt8], received: Timestamp) throws(APIError) -> [CheckedBatch] {
         var decoder = MessageDecoder()
         decoder.append(bytes)
         var batches: [CheckedBatch] = []
         do throws(WireError) {
             while let message = try decoder.next() {
-                guard case .batch(let batch) = message, batches.count < Self.maximumBatches else {
-                    throw .badContent("a message that is no batch, or more than \(Self.maximumBatches)")
+                guard case .batch(let batch) = message, batches.count < maximumBatches else {
+                    throw .badContent("a message that is no batch, or more than \(maximumBatches)")
                 }
                 let profile = try batch.windowProfile()
-                batches.append(CheckedBatch(batch, profile: profile, received: now()))
+                batches.append(CheckedBatch(batch, profile: profile, received: received))
             }
         } catch {
             throw APIError(.badRequest, "batch \(batches.count + 1): \(error)")
@@ -32,6 +37,21 @@ struct ImportService: Sendable {
         guard decoder.bufferedBytes == 0, !batches.isEmpty else {
             throw APIError(.badRequest, "the body is not a row of whole batches")
         }
+        return batches
+    }
+
+    func take(_ bytes: [UInt8]) async throws(APIError) -> ImportAnswer {
+        let received = now()
+        let decoded: Result<[CheckedBatch], APIError> = await withCheckedContinuation { continuation in
+            Self.decoding.async {
+                do throws(APIError) {
+                    continuation.resume(returning: .success(try Self.decode(bytes, received: received)))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        let batches = try decoded.get()
         let samples = batches.reduce(UInt64(0)) { $0 &+ $1.batch.samples }
         var new: [CheckedBatch] = []
         for checked in batches {

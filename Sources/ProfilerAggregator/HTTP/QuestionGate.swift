@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Lets a few questions work at a time and a few more wait; the rest is sent away at once, because a queue that only
+/// Lets a few questions, or imports, work at a time and a few more wait; the rest is sent away at once, because a queue that only
 /// grows answers nobody.
 final class QuestionGate: Sendable {
     private struct State {
@@ -11,8 +11,11 @@ final class QuestionGate: Sendable {
     private let state = Mutex(State())
     private let maximumWorking: Int
     private let maximumWaiting: Int
+    /// What it lets through, in the plural.
+    private let word: String
 
-    init(working: Int, waiting: Int) {
+    init(_ word: String, working: Int, waiting: Int) {
+        self.word = word
         maximumWorking = working
         maximumWaiting = waiting
     }
@@ -22,7 +25,7 @@ final class QuestionGate: Sendable {
             enter(continuation)
         }
         guard mayEnter else {
-            throw APIError(.unavailable, "too many questions at once; ask again in a few seconds")
+            throw APIError(.unavailable, "too many \(word) at once; try again in a few seconds")
         }
         defer { leave() }
         return try await body()
