@@ -167,7 +167,10 @@ let package = Package(
         program("perf-aggregator", ["ProfilerAggregator", "Settings", logging]),
         program(
             "perf-query",
-            ["QueryAPI", "Profiles", "Analysis", "Formats", "FlameGraphs", "TerminalScreen", "WireProtocol"]),
+            [
+                "QueryAPI", "Profiles", "Analysis", "Formats", "FlameGraphs", "TerminalScreen", "WireProtocol",
+                "Compression",
+            ]),
         // Tests mirror Sources.
         tests("ProfilesTests", ["Profiles"]),
         tests("ByteCodingTests", ["ByteCoding"]),

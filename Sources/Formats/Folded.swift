@@ -5,6 +5,8 @@ import Profiles
 /// Folded stacks, as flamegraph.pl and many other tools read them: `process;root;…;leaf VALUE`, one line per stack,
 /// each stack once, lines sorted by their bytes.
 public struct Folded: Sendable {
+    public static let fileExtensions = ["folded", "collapsed", "txt"]
+
     /// UTF-8, every line ended by a line feed.
     public let bytes: [UInt8]
     /// What the values count.

@@ -30,10 +30,6 @@ struct FlameGraphVerb: AsyncParsableCommand {
         }
     }
 
-    enum Value: String, ExpressibleByArgument, CaseIterable {
-        case samples, unit
-    }
-
     @OptionGroup var server: ServerOptions
     @OptionGroup var time: TimeOptions
     @OptionGroup var selection: SelectionOptions
@@ -50,28 +46,13 @@ struct FlameGraphVerb: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
     var output: String?
 
-    @Flag(help: "The thread's name as second element of each stack.")
-    var threads = false
-
-    @Option(help: ArgumentHelp("What folded stacks count: samples or the type's unit.", valueName: "samples|unit"))
-    var value: Value?
-
-    @Flag(help: "The line behind the name of each frame that has one, in folded stacks.")
-    var lines = false
-
-    @Flag(help: "Names without the endings _[k] and others.")
-    var plain = false
-
+    @OptionGroup var folded: FoldedOptions
     @OptionGroup var filters: FilterOptions
     @OptionGroup var names: NameOptions
 
     func validate() throws {
         let format = try chosenFormat()
-        if format != .folded {
-            if value != nil { throw ValidationError("--value is for --format folded") }
-            if lines { throw ValidationError("--lines is for --format folded") }
-            if plain { throw ValidationError("--plain is for --format folded") }
-        }
+        try folded.validate(isFolded: format == .folded)
         if format == .tui, output != nil {
             throw ValidationError("--output: --format tui writes to the terminal alone")
         }
@@ -89,7 +70,7 @@ struct FlameGraphVerb: AsyncParsableCommand {
         guard let dot = name.lastIndex(of: ".") else { return .svg }
         switch name[name.index(after: dot)...].lowercased() {
         case "json": return .json
-        case "folded", "collapsed", "txt": return .folded
+        case let ending where Folded.fileExtensions.contains(ending): return .folded
         case "html", "htm": return .html
         case "gz": throw ValidationError("'\(name)' does not say what it is; say --format, of \(there)")
         default: return .svg
@@ -106,10 +87,7 @@ struct FlameGraphVerb: AsyncParsableCommand {
             request.add(range)
             request.add("format", format == .tui ? Format.json.rawValue : format.rawValue)
             if format == .tui { request.add("kinds", "true") }
-            if threads { request.add("threads", "true") }
-            if lines { request.add("lines", "true") }
-            if let value { request.add("value", value.rawValue) }
-            if plain { request.add("plain", "true") }
+            folded.add(to: &request)
             filters.add(to: &request)
             names.add(to: &request)
             let answer = try await server.client().reply(to: request)

@@ -33,15 +33,13 @@ struct PerfQuery: AsyncParsableCommand {
         subcommands: [
             FlameGraphVerb.self, TopVerb.self, TimelineVerb.self, ServicesVerb.self, HostsVerb.self, LabelsVerb.self,
             TypesVerb.self, AgentsVerb.self, DiffVerb.self, CompareHostsVerb.self, RegressionsVerb.self,
-            ImportVerb.self,
+            ImportVerb.self, ExportVerb.self,
         ])
 }
 
 let programVersion = "0.1.0"
 
-private let laterVerbs = [
-    "profile", "export",
-]
+private let laterVerbs = ["profile"]
 private let laterFlags = ["--token-file", "--ca"]
 
 /// `--from -2h` as `--from=-2h`: ArgumentParser would find the flag -h in a value that stands alone.
