@@ -92,6 +92,40 @@ private func rows(_ text: String) -> [String: Row] {
     return rows
 }
 
+/// What -tree says of a function: its own row, and what its callers and callees count for.
+private struct Calls: Equatable {
+    var row = Row(own: 0, total: 0)
+    var callers: [String: Int64] = [:]
+    var callees: [String: Int64] = [:]
+}
+
+/// Blocks of -tree: callers, the function with five columns, callees.
+private func calls(_ text: String) -> [String: Calls] {
+    var functions: [String: Calls] = [:]
+    for block in text.components(separatedBy: String(repeating: "-", count: 58) + "+-------------") {
+        var (one, function) = (Calls(), "")
+        for line in block.split(separator: "\n") {
+            let sides = line.components(separatedBy: " | ")
+            let columns = sides[0].split(separator: " ", omittingEmptySubsequences: true)
+            func number(_ part: Substring) -> Int64? { Int64(part.hasSuffix("ns") ? part.dropLast(2) : part) }
+            guard sides.count == 2, let first = columns.first.flatMap(number) else { continue }
+            var name = sides[1].trimmingCharacters(in: .whitespaces)
+            for ending in [" (inline)", " (partial-inline)"] where name.hasSuffix(ending) {
+                name.removeLast(ending.count)
+            }
+            if columns.count >= 5, let total = number(columns[3]) {
+                (function, one.row) = (name, Row(own: first, total: total))
+            } else if function.isEmpty {
+                one.callers[name] = first
+            } else {
+                one.callees[name] = first
+            }
+        }
+        if !function.isEmpty { functions[function] = one }
+    }
+    return functions
+}
+
 @Suite struct PprofTests {
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `functions have the same self and total in go tool pprof as in a ranking`(seed: UInt64) throws {
@@ -112,6 +146,29 @@ private func rows(_ text: String) -> [String: Row] {
         // The other sample type counts samples.
         let counts = rows(tool.text("-top -functions -sample_index=samples"))
         #expect(counts.mapValues { $0.own * 10_000_000 } == expected.mapValues(\.own))
+    }
+
+    @Test(arguments: [1, 2] as [UInt64])
+    func `every function has the callers and callees of go tool pprof's tree`(seed: UInt64) throws {
+        let samples = randomSamples(seed: seed, withUnknown: false)
+        let tool = try GoPprof(Pprof(of: samples, symbolizer: names).file())
+        defer { tool.remove() }
+        let tree = calls(tool.text("-tree -functions -unit=ns"))
+        let profile = NamedProfile(samples, symbolizer: names)
+        let rows = profile.ranking(by: .function, limit: .max).rows
+        #expect(tree.count == rows.count && rows.count > 40)
+        for row in rows {
+            /// pprof leaves calls of a function by itself away, and we count what nobody called.
+            func edges(_ relation: CallRelation) -> [String: Int64] {
+                profile.ranking(relation, of: [row.name], limit: .max).rows.reduce(into: [:]) {
+                    if $1.name != row.name, $1.name != "[none]" { $0[$1.name] = Int64($1.totalValue) }
+                }
+            }
+            let ours = Calls(
+                row: Row(own: Int64(row.selfValue), total: Int64(row.totalValue)), callers: edges(.callers),
+                callees: edges(.callees))
+            #expect(tree[row.name] == ours, "\(row.name)")
+        }
     }
 
     @Test func `callers and callees are the same in peek`() throws {

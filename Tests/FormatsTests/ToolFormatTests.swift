@@ -163,3 +163,43 @@ private func folded(_ profile: NamedProfile, withThreads: Bool) -> [String: Int]
         #expect(ToolFormat(fileName: "a.json") == nil)
     }
 }
+
+/// The same samples through the scripts of brendangregg/FlameGraph, which RIVALS=DIR names the folder of.
+private let rivals: String? = {
+    guard let folder = ProcessInfo.processInfo.environment["RIVALS"],
+        ["stackcollapse-perf.pl", "difffolded.pl"].allSatisfy({
+            FileManager.default.fileExists(atPath: "\(folder)/\($0)")
+        })
+    else { return nil }
+    return folder
+}()
+
+@Suite(.enabled(if: rivals != nil, "needs RIVALS=DIR with stackcollapse-perf.pl and difffolded.pl"))
+struct FoldedRivalTests {
+    private func sorted(_ text: String) -> [Substring] { text.split(separator: "\n").sorted() }
+
+    @Test func `stackcollapse-perf.pl makes our folded stacks of our perf script text`() throws {
+        let samples = randomSamples(seed: 11, withUnknown: false)
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("script-\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data(PerfScript.text(of: samples, symbolizer: names, remark: "x")).write(to: URL(fileURLWithPath: path))
+        let theirs = output(of: "perl \(try #require(rivals))/stackcollapse-perf.pl \(path)")
+        let profile = NamedProfile(samples, symbolizer: names)
+        let ours = folded(profile, withThreads: false).map { "\($0.key) \($0.value)" }.joined(separator: "\n")
+        #expect(sorted(theirs).count > 100 && sorted(theirs) == sorted(ours))
+    }
+
+    @Test func `difffolded.pl makes our differential folded stacks of the same pair`() throws {
+        let (one, other) = (randomSamples(seed: 12), randomSamples(seed: 13))
+        let base = FileManager.default.temporaryDirectory.appendingPathComponent("folded-\(UUID())").path
+        defer { for name in ["a", "b"] { try? FileManager.default.removeItem(atPath: base + name) } }
+        for (name, samples) in [("a", one), ("b", other)] {
+            try Data(Folded(of: NamedProfile(samples, symbolizer: names)).bytes).write(
+                to: URL(fileURLWithPath: base + name))
+        }
+        let theirs = output(of: "perl \(try #require(rivals))/difffolded.pl \(base)a \(base)b")
+        let pair = ProfilePair(SamplePair(base: one, against: other), symbolizer: names)
+        let ours = String(decoding: DifferentialFolded(of: pair).bytes, as: UTF8.self)
+        #expect(sorted(theirs).count > 100 && sorted(theirs) == sorted(ours))
+    }
+}
