@@ -37,6 +37,7 @@ final class Partition: Sendable {
             samples INTEGER NOT NULL, weight INTEGER NOT NULL, dropped BLOB,
             UNIQUE(epoch, sequence, fork));
         CREATE INDEX journal_dropped ON journal(start) WHERE dropped IS NOT NULL;
+        CREATE INDEX journal_empty ON journal(start) WHERE samples = 0;
         CREATE TABLE body(
             row INTEGER PRIMARY KEY, minute INTEGER NOT NULL, expanded INTEGER NOT NULL, checksum INTEGER NOT NULL,
             bytes BLOB NOT NULL);

@@ -38,6 +38,9 @@ public struct SampleAnswer: Sendable {
     /// From the first to the last window within the question that any host delivered, whether or not it has samples of
     /// the selection; nil where none did.
     public var coveredRange: TimeRange?
+    /// Windows without a sample that were delivered within the range, of hosts that match, and that lost nothing: nothing
+    /// ran there. Those without length are accounts, and none of them.
+    public var emptyWindows: [Host: [TimeRange]] = [:]
     /// What the agents behind the range dropped within it, by reason.
     public var dropped: [DropReason: UInt64] = [:]
     /// Samples that are stored and can't be read any more: blocks or batches that were damaged.

@@ -35,6 +35,7 @@ struct SampleGatherer {
     mutating func gather(_ partition: Partition, _ dictionaries: DictionaryCache) throws(ProfileStoreError) {
         let snapshot = try read(partition)
         for (reason, count) in snapshot.dropped { answer.dropped[reason, default: 0] &+= count }
+        answer.emptyWindows.merge(snapshot.emptyWindows) { $0 + $1 }
         if let covered = snapshot.covered { answer.coveredRange = answer.coveredRange?.union(covered) ?? covered }
         if !snapshot.blocks.isEmpty {
             let dictionary = try dictionaries.take(partition)
@@ -64,6 +65,7 @@ struct SampleGatherer {
         var blocks: [Int64] = []
         var tail: [JournalRow] = []
         var dropped: [DropReason: UInt64] = [:]
+        var emptyWindows: [Host: [TimeRange]] = [:]
         var covered: TimeRange?
 
         mutating func cover(_ window: TimeRange) { covered = covered?.union(window) ?? window }
@@ -110,6 +112,21 @@ struct SampleGatherer {
                 for (reason, count) in (try? decodeDrops(row.bytes("dropped"))) ?? [:] {
                     snapshot.dropped[reason, default: 0] &+= count
                 }
+            }
+            let empty = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT journal.start, journal.length, epoch.agent, epoch.epoch, epoch.host
+                    FROM journal JOIN epoch ON epoch.id = journal.epoch
+                    WHERE journal.samples = 0 AND journal.length > 0 AND journal.dropped IS NULL
+                        AND journal.start >= ? AND journal.start + journal.length <= ?
+                    """, arguments: [start, end])
+            while let row = try empty.next() {
+                guard hosts.matches(row.text("host")) else { continue }
+                let host = Host(name: row.text("host"), agent: try Partition.epochKey(row, path).agent)
+                let start = Timestamp(nanoseconds: row.number("start"))
+                snapshot.emptyWindows[host, default: []].append(
+                    TimeRange(start: start, end: start + row.number("length")))
             }
             return snapshot
         }
