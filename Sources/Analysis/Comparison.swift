@@ -31,7 +31,9 @@ struct Comparison {
         self.units = units
         let (baseValues, againstValues) = totals
 
-        let whole = work.map { ($0.base, $0.against) } ?? (Self.hostTime(pair.base), Self.hostTime(pair.against))
+        let whole =
+            work.map { ($0.base, $0.against) } ?? pair.hostTime
+            ?? (Self.hostTime(pair.base), Self.hostTime(pair.against))
         func sides(_ base: Double, _ against: Double) -> (DifferenceVariance.Side, DifferenceVariance.Side) {
             (
                 DifferenceVariance.Side(

@@ -67,6 +67,8 @@ public struct ProfilePair: Sendable {
     public let against: NamedProfile
     /// The samples of both sides, the base's slices first.
     let both: NamedProfile
+    /// Nanoseconds that the hosts of either side were measured for, together; nil where that is all of the range.
+    let hostTime: (base: Double, against: Double)?
 
     /// - Parameter baseRange: what was really covered on that side; the samples' own range where it is nil, as for the
     ///   other side.
@@ -77,5 +79,22 @@ public struct ProfilePair: Sendable {
         base = NamedProfile(pair.baseSamples, names: names, range: baseRange)
         against = NamedProfile(pair.againstSamples, names: names, range: againstRange)
         both = NamedProfile(pair.samples, names: names, range: nil)
+        hostTime = nil
+    }
+
+    /// Two parts of one set of samples, for whose table the names were made.
+    init(
+        _ samples: SampleSet, base: [SampleSlice], against: [SampleSlice], names: StackNames, filter: FrameFilter,
+        ranges: (base: TimeRange, against: TimeRange), hostTime: (base: Double, against: Double)
+    ) {
+        func profile(_ slices: [SampleSlice], _ range: TimeRange?) -> NamedProfile {
+            NamedProfile(
+                SampleSet(stacks: samples.stacks, hosts: samples.hosts, keys: samples.keys, slices: slices),
+                names: names, range: range, filter: filter)
+        }
+        self.base = profile(base, ranges.base)
+        self.against = profile(against, ranges.against)
+        both = profile(base + against, nil)
+        self.hostTime = hostTime
     }
 }

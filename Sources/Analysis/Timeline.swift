@@ -58,29 +58,9 @@ extension NamedProfile {
         by dimension: Dimension?, sort: RankingOrder = .self, limit: Int = 10, stepNanoseconds step: Int64,
         delivered: SampleSet
     ) -> Timeline {
-        func number(_ moment: Timestamp) -> Int64 {
-            let quotient = moment.nanoseconds / step
-            return moment.nanoseconds % step < 0 ? quotient - 1 : quotient
-        }
-        let first = number(range.start)
-        let count = max(1, Int(clamping: number(range.end + -1) - first + 1))
-        let start = Timestamp(nanoseconds: first * step)
-        func place(_ slice: SampleSlice) -> Int? {
-            let place = number(slice.window.start) - first
-            return place >= 0 && place < Int64(count) ? Int(place) : nil
-        }
-
-        // Seconds that each host was measured for in each step.
-        var measured: [HostStep: Double] = [:]
-        var windows: Set<HostWindow> = []
-        for slice in delivered.slices {
-            guard let place = place(slice) else { continue }
-            let host = delivered.hosts[Int(slice.host)]
-            // What was imported without a duration says nothing of time.
-            guard slice.window.seconds > 0 else { continue }
-            guard windows.insert(HostWindow(host: host, start: slice.window.start)).inserted else { continue }
-            measured[HostStep(host: host, step: place), default: 0] += slice.window.seconds
-        }
+        let clock = StepClock(range, step: step)
+        let count = clock.count
+        let measured = MeasuredTime(delivered, clock: clock).seconds
         var hostCounts = [Int](repeating: 0, count: count)
         for place in measured.keys { hostCounts[place.step] += 1 }
 
@@ -93,10 +73,10 @@ extension NamedProfile {
         }
         let names = groups.map { ranked in ranked.chosen.map { ranked.labels[$0].name } } ?? [CallTree.rootName]
         var rates = [[Double]](repeating: [Double](repeating: 0, count: count), count: names.count)
-        var parts: [HostStep: [Int]] = [:]
+        var parts: [MeasuredTime.Place: [Int]] = [:]
         for (index, slice) in slices.enumerated() {
-            guard let place = place(slice) else { continue }
-            parts[HostStep(host: hosts[Int(slice.host)], step: place), default: []].append(index)
+            guard let place = clock.step(of: slice.window.start) else { continue }
+            parts[MeasuredTime.Place(host: hosts[Int(slice.host)], step: place), default: []].append(index)
         }
         var accumulator = groups?.accumulator(of: self)
         for (part, indices) in parts {
@@ -115,19 +95,10 @@ extension NamedProfile {
                 name: names[row], rates: (0..<count).map { hostCounts[$0] > 0 ? rates[row][$0] : nil })
         }
         var timeline = Timeline(
-            start: start, stepNanoseconds: step, hosts: hostCounts, series: series, changes: [], rowCount: rowCount)
+            start: clock.start, stepNanoseconds: step, hosts: hostCounts, series: series, changes: [],
+            rowCount: rowCount)
         timeline.markChanges()
         return timeline
-    }
-
-    private struct HostStep: Hashable {
-        var host: Host
-        var step: Int
-    }
-
-    private struct HostWindow: Hashable {
-        var host: Host
-        var start: Timestamp
     }
 }
 

@@ -131,7 +131,7 @@ public struct DiffTable: Sendable {
         }
     }
 
-    private static func verdict(_ row: DiffRow) -> String {
+    static func verdict(_ row: DiffRow) -> String {
         switch Movement(rawValue: row.movement) {
         case .grew: "grew"
         case .shrank: "shrank"

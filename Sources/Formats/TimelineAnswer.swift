@@ -2,8 +2,8 @@ public import Analysis
 public import Profiles
 
 /// The answer of `timeline`: `{…,"start","stepSeconds","hosts":[…],"series":[{"name","cores":[…]}],"changes":[{"at",
-/// "series","from","to"}]}`. For types that are no CPU time `cores` is the unit per second. null in `cores`: no host
-/// delivered anything then.
+/// "series","from","to"}]}`, and of changes that are explained what `ChangeExplanationAnswer` adds. For types that are
+/// no CPU time `cores` is the unit per second. null in `cores`: no host delivered anything then.
 public struct TimelineAnswer: Hashable, Sendable, Decodable, JSONAnswer {
     public struct Series: Hashable, Sendable, Decodable {
         public var name: String
@@ -17,6 +17,27 @@ public struct TimelineAnswer: Hashable, Sendable, Decodable, JSONAnswer {
         public var series: String
         public var from: Double
         public var to: Double
+        /// What changed in the stacks, where that was asked for.
+        public var explanation: ChangeExplanationAnswer?
+
+        init(at: String, series: String, from: Double, to: Double, explanation: ChangeExplanationAnswer?) {
+            self.at = at
+            self.series = series
+            self.from = from
+            self.to = to
+            self.explanation = explanation
+        }
+
+        public init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            at = try container.decode(String.self, forKey: .at)
+            series = try container.decode(String.self, forKey: .series)
+            from = try container.decode(Double.self, forKey: .from)
+            to = try container.decode(Double.self, forKey: .to)
+            explanation = container.contains(.functions) ? try ChangeExplanationAnswer(from: decoder) : nil
+        }
+
+        private enum CodingKeys: String, CodingKey { case at, series, from, to, functions }
     }
 
     public var header: AnswerHeader
@@ -28,7 +49,10 @@ public struct TimelineAnswer: Hashable, Sendable, Decodable, JSONAnswer {
     public var series: [Series]
     public var changes: [Change]
 
-    public init(header: AnswerHeader, timeline: Timeline, type: ProfileType) {
+    /// - Parameter explanations: by change of the timeline; empty where none were asked for.
+    public init(
+        header: AnswerHeader, timeline: Timeline, type: ProfileType, explanations: [ChangeExplanation?] = []
+    ) {
         let unit = type == .cpu ? 1e-9 : 1
         self.header = header
         start = RFC3339.text(timeline.start)
@@ -37,10 +61,12 @@ public struct TimelineAnswer: Hashable, Sendable, Decodable, JSONAnswer {
         series = timeline.series.map { series in
             Series(name: series.name, cores: series.rates.map { rate in rate.map { $0 * unit } })
         }
-        changes = timeline.changes.map { change in
+        changes = timeline.changes.enumerated().map { index, change in
             Change(
                 at: RFC3339.text(change.at), series: timeline.series[change.series].name, from: change.from * unit,
-                to: change.to * unit)
+                to: change.to * unit,
+                explanation: index < explanations.count
+                    ? explanations[index].map { ChangeExplanationAnswer($0) } : nil)
         }
     }
 
@@ -85,6 +111,7 @@ public struct TimelineAnswer: Hashable, Sendable, Decodable, JSONAnswer {
             writer.member("series", change.series)
             writer.member("from", change.from)
             writer.member("to", change.to)
+            change.explanation?.writeMembers(to: &writer)
             writer.endObject()
         }
         writer.endArray()

@@ -10,17 +10,20 @@ struct TimelineVerb: AsyncParsableCommand {
         commandName: "timeline",
         abstract: "Shows the cores that a selection used over time, and when that changed.",
         discussion: """
-            One line for everything selected, or one for each service, host, function and so on, from heavy to light; a \
-            bar is one step, from 0 to the greatest value of all lines. A dot is a step in which no host delivered \
-            anything: that is no idleness. Changes of level are those that the noise around them does not explain.
+            One line for everything selected, or one for each service, host, function and so on, from heavy to light; \
+            a bar is one step, from 0 to the greatest value of all lines. A dot is a step in which no host delivered \
+            anything: that is no idleness. Changes of level are those that the noise around them does not explain; \
+            --explain-changes says what changed in the stacks at each, from the change before to the next one, as \
+            'diff' compares two selections.
 
             EXAMPLES:
-              perf-query timeline --service web --since 2h
+              perf-query timeline --service web --since 2h --explain-changes
+              perf-query timeline --by host --service web --output web.svg
               perf-query timeline --by function --sort total --service web --since 1d --step 10m --format csv
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case text, json, csv
+        case text, json, csv, svg
     }
 
     @OptionGroup var server: ServerOptions
@@ -43,7 +46,10 @@ struct TimelineVerb: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Lines at most.", valueName: "n"))
     var limit = 10
 
-    @Option(help: "text, json or csv.")
+    @Flag(help: "Say of each change which functions changed with it beyond chance.")
+    var explainChanges = false
+
+    @Option(help: "text, json, csv or svg (a picture); else by the extension of --output, else text.")
     var format: Format?
 
     @Option(help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
@@ -64,6 +70,9 @@ struct TimelineVerb: AsyncParsableCommand {
         if table.json, format != nil, format != .json {
             throw ValidationError("--json and --format \(format?.rawValue ?? "") can't both be meant")
         }
+        if explainChanges, chosenFormat == .csv {
+            throw ValidationError("--explain-changes: CSV has no place for changes; there are text and json (--format)")
+        }
     }
 
     /// --json and --format win over the file's extension, which wins over text.
@@ -71,7 +80,7 @@ struct TimelineVerb: AsyncParsableCommand {
         if table.json { return .json }
         if let format { return format }
         let name = output?.lowercased() ?? ""
-        return name.hasSuffix(".json") ? .json : name.hasSuffix(".csv") ? .csv : .text
+        return [.json, .csv, .svg].first { name.hasSuffix("." + $0.rawValue) } ?? .text
     }
 
     func run() async throws {
@@ -83,15 +92,21 @@ struct TimelineVerb: AsyncParsableCommand {
             request.add("sort", sort.rawValue)
             request.add("limit", String(limit))
             if let step = step.flatMap({ TimeExpression.span($0) }) { request.add("step", "\(Double(step) / 1e9)") }
+            if explainChanges { request.add("explain_changes", "true") }
             filters.add(to: &request)
             names.add(to: &request)
+            if chosenFormat == .svg { request.add("format", "svg") }
             let reply = try await server.client().reply(to: request)
+            if chosenFormat == .svg {
+                try put(picture: reply.body)
+                return sayNote(of: reply)
+            }
             let answer = try decoded(TimelineAnswer.self, reply, from: server.client())
             let bytes: [UInt8] =
                 switch chosenFormat {
                 case .json: reply.body.last == 10 ? reply.body : reply.body + [10]
                 case .csv: answer.csv()
-                case .text: Array(text(answer).utf8)
+                case .text, .svg: Array(text(answer).utf8)
                 }
             if let output, output != "-" {
                 try writeFile(bytes, to: output)
@@ -102,6 +117,21 @@ struct TimelineVerb: AsyncParsableCommand {
                 try Terminal.standardOutput.writeForeign(bytes)
             }
             sayNote(of: reply)
+        }
+    }
+
+    /// On a terminal a picture goes to a file whose name is chosen.
+    private func put(picture bytes: [UInt8]) throws(Failure) {
+        if let output, output != "-" {
+            try writeFile(bytes, to: output)
+            Terminal.standardError.writeLine("wrote \(output) (\(grouped(bytes.count)) bytes)")
+        } else if output == nil, Terminal.standardOutput.isTerminal {
+            let name = pictureName(services: selection.service, end: currentTime(), ending: "svg")
+            let own = "timeline-" + name.dropFirst("flamegraph-".count)
+            try writeFile(bytes, to: own)
+            Terminal.standardOutput.writeLine(own)
+        } else {
+            try Terminal.standardOutput.writeForeign(bytes)
         }
     }
 
@@ -130,11 +160,14 @@ struct TimelineVerb: AsyncParsableCommand {
         if thin > 0 { text += "\n\(grouped(thin)) steps without some of the \(grouped(most)) hosts" }
         if empty > 0 { text += "\n\(grouped(empty)) steps in which nothing was delivered (·)" }
         if thin + empty > 0 { text += "\n" }
-        for change in answer.changes {
-            let of = by == Self.everything ? "" : "  \(change.series)"
-            text += "\n\(change.at)  \(coresText(change.from)) → \(coresText(change.to)) \(unit)\(of)"
-        }
         if !answer.changes.isEmpty { text += "\n" }
+        for (number, change) in answer.changes.enumerated() {
+            if explainChanges, number > 0 { text += "\n" }
+            let of = by == Self.everything ? "" : "  " + EscapedText.escape(change.series)
+            text += "\(change.at)  \(coresText(change.from)) → \(coresText(change.to)) \(unit)\(of)\n"
+            if let explanation = change.explanation { text += explanation.text(sort: sort.rawValue) }
+        }
+        if explainChanges, answer.changes.isEmpty { text += "\nno change of level beyond the noise\n" }
         return text
     }
 }

@@ -19,6 +19,7 @@ import Testing
         (["timeline", "--step", "x"], "--step: 'x' is not a span of time"),
         (["timeline", "--json", "--format", "csv"], "--json and --format csv can't both be meant"),
         (["timeline", "--by", "colour"], "--by"),
+        (["timeline", "--explain-changes", "--output", "x.csv"], "--explain-changes: CSV has no place for changes"),
         (["profile"], "'profile' comes later"),
         (["export"], "say --format, of pprof, folded, perf-script, speedscope, firefox"),
         (["export", "x.svg"], "'x.svg' does not say what it is"),

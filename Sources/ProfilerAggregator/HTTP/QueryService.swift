@@ -56,7 +56,8 @@ struct QueryService: Sendable {
     ) async throws(APIError) -> Answer {
         let needsStacks =
             question.endpoint == .top && (question.dimension.needsStacks || !question.filter.isEmpty)
-            || question.endpoint == .timeline && (question.seriesBy?.needsStacks ?? false || !question.filter.isEmpty)
+            || question.endpoint == .timeline
+                && (question.explainsChanges || question.seriesBy?.needsStacks ?? false || !question.filter.isEmpty)
             || question.endpoint == .flamegraph || !question.selection.processes.isEmpty
             || !question.selection.threads.isEmpty || !question.selection.frames.isEmpty
         var stored = try await samples(
@@ -206,7 +207,10 @@ struct QueryService: Sendable {
             return json(
                 TypesAnswer(header: header(), rows: Inventory.types(stored.samples, range: stored.coveredRange)))
         case .timeline:
-            var answer = try timeline(profile, question, delivered: material.delivered, header: header())
+            var answer = try timeline(
+                profile, of: stored.samples,
+                symbolizer: ModuleSymbolizer(tables: material.tables, names: question.names), question,
+                delivered: material.delivered, header: header(), subtitle: subtitle(profile, coverage))
             answer.note = note(of: [warning, answer.note, filterNote(profile)])
             return answer
         case .flamegraph:
@@ -271,7 +275,7 @@ struct QueryService: Sendable {
                 ? "; a larger limit shows more" : ", as many as an answer may have")
     }
 
-    private static func title(of question: Question) -> String {
+    static func title(of question: Question) -> String {
         let services = question.selection.services.map { ($0.isNegated ? "!" : "") + $0.glob }
         return services.isEmpty ? "All services" : list(services)
     }

@@ -48,6 +48,8 @@ struct Question: Hashable {
     var seriesBy: Dimension?
     /// Nanoseconds of a timeline's step; nil leaves it to the range.
     var step: Int64?
+    /// Says of a timeline's changes what changed in the stacks.
+    var explainsChanges = false
 
     static let defaultRange: Int64 = 15 * 60 * 1_000_000_000
     static let maximumLimit = 10_000
@@ -62,7 +64,7 @@ struct Question: Hashable {
         return switch endpoint {
         case .top: common + filters + ["by", "callers_of", "callees_of", "cost", "sort", "limit", "names"]
         case .flamegraph: common + filters + ["format", "threads", "lines", "value", "plain", "kinds", "names"]
-        case .timeline: common + filters + ["by", "sort", "limit", "step", "names"]
+        case .timeline: common + filters + ["by", "sort", "limit", "step", "explain_changes", "format", "names"]
         case .services, .hosts, .labels, .types: common
         }
     }
@@ -175,6 +177,7 @@ struct Question: Hashable {
         }
         byCost = try flag("cost")
         isExplained = try flag("explain")
+        explainsChanges = try flag("explain_changes")
         if endpoint == .timeline { limit = 10 }
         if let text = try single("step") {
             guard let seconds = Double(text), seconds > 0, seconds <= 1e9 else {
@@ -183,7 +186,11 @@ struct Question: Hashable {
             step = max(1, Int64(seconds * 1e9))
         }
         order = try word("sort", relation == nil ? RankingOrder.`self` : .total)
-        format = try word("format", Format.svg)
+        format = try word("format", endpoint == .timeline ? Format.json : .svg)
+        if endpoint == .timeline, ![.json, .svg].contains(format) {
+            throw APIError(
+                .badRequest, "format: a timeline is no \(format.rawValue)", nearby: ["json", "svg"])
+        }
         if !filter.isEmpty, format == .pprof || format == .perfScript {
             throw APIError(
                 .badRequest,
