@@ -110,7 +110,8 @@ private struct SegmentComparer {
         explanation.visibleChange = difference.onePoint?.visible
 
         // Everything as one row.
-        let whole = Comparison(pair, rows: 1) { indices in
+        func shown(_ profile: NamedProfile) -> [Double] { [Double(profile.shown.value)] }
+        let whole = Comparison(pair, totals: (shown(pair.base), shown(pair.against))) { indices in
             let stacks = indices.map { pair.both.slices[$0].stacks }
             return (
                 Double(stacks.reduce(UInt64(0)) { $0 &+ $1.totalWeight }),
@@ -118,7 +119,7 @@ private struct SegmentComparer {
             )
         }
         var isProved = false
-        if let cores = whole.cores {
+        if let cores = whole.rates {
             var critical = CriticalValues()
             (explanation.coresBefore, explanation.coresAfter) = cores.ratios(0)
             explanation.deltaCores = cores.change(of: 0, &critical)

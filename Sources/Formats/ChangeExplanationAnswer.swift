@@ -39,7 +39,7 @@ public struct ChangeExplanationAnswer: Hashable, Sendable, Decodable {
         functionsTested = explanation.testedCount
         functionsSignificant = explanation.significantCount
         visibleChange = explanation.visibleChange
-        functions = explanation.rows.map { DiffRow($0) }
+        functions = explanation.rows.map { DiffRow($0, isPerUnit: false) }
     }
 
     func writeMembers(to writer: inout JSONWriter) {

@@ -50,7 +50,7 @@ private func hosts(
         let row = try #require(explanation.rows.first)
         #expect(row.name == "deep" && row.movement == .grew && row.isSignificant)
         // 150 samples of 10 ms in 10 s.
-        let cores = try #require(row.deltaCores)
+        let cores = try #require(row.rates?.delta)
         #expect(cores.low < 0.15 && cores.high > 0.15 && cores.high - cores.low < 0.02)
         #expect(explanation.rows.dropFirst().allSatisfy { $0.movement == .shareOnly })
         let whole = try #require(explanation.deltaCores)
@@ -70,7 +70,7 @@ private func hosts(
         try #require(found.count == 2)
         #expect(found.map { $0.explanation.rows.first?.name } == ["a", "b"])
         #expect(found.map { $0.explanation.rows.first?.movement } == [.grew, .shrank])
-        let first = try #require(found[0].explanation.rows.first?.deltaCores)
+        let first = try #require(found[0].explanation.rows.first?.rates?.delta)
         #expect(first.low < 0.15 && first.high > 0.15)
     }
 
