@@ -50,6 +50,8 @@ enum ProfileArguments {
     enum Format: String, CaseIterable {
         case text, json, folded, svg, html, tui, pprof, speedscope, firefox
         case perfScript = "perf-script"
+        /// CPU time by second and by offset within it.
+        case scope
 
         static let names = allCases.map(\.rawValue).joined(separator: ", ")
 

@@ -28,10 +28,15 @@ struct ProfileVerb: AsyncParsableCommand {
             the one that took most. An inlined function is a frame of its own above the one that holds its code; folded \
             stacks end its name in _[i], JIT-compiled ones in _[j], kernel functions in _[k].
 
+            --format scope draws CPU time by second and by offset within the second, as text or, with --output FILE.svg \
+            or .html, as a picture: what happens in bursts shows there. In the page a span of time can be selected to see \
+            its flame graph; --between takes such a span in every other format.
+
             EXAMPLES:
               perf-agent profile --flamegraph -- make -j4
               perf-agent profile nginx --duration 30s --format folded --output nginx.folded
               perf-agent profile container:4f1c0d9a2b7e --flamegraph
+              perf-agent profile nginx --duration 60s --format scope --output nginx.html
             """)
 
     @Argument(help: "PID, name, glob, service:NAME, container:ID, cgroup:PATH, path or `host`.")
@@ -61,8 +66,8 @@ struct ProfileVerb: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            text, json, folded, svg, html, tui (in the terminal), pprof, speedscope, firefox or perf-script (text, or by \
-            --output's extension).
+            text, json, folded, svg, html, tui (in the terminal), scope, pprof, speedscope, firefox or perf-script (text, or \
+            by --output's extension).
             """, valueName: "format"),
         completion: .list(ProfileArguments.Format.allCases.map(\.rawValue)))
     var format: String?
@@ -81,6 +86,11 @@ struct ProfileVerb: AsyncParsableCommand {
             "short leaves parameter lists away and keeps template arguments; full is all that is known.",
             valueName: "short|full"), completion: .list(["short", "full"]))
     var names = "short"
+    @Option(
+        help: ArgumentHelp(
+            "Answers only what was sampled from one time since the start to another, as in 12.3s,12.9s.",
+            valueName: "from,to"))
+    var between: String?
     @Flag(help: "The line behind the name of each frame that has one, in folded stacks.")
     var lines = false
     @Flag(help: "Names without the endings _[k] and others, in folded stacks.")
@@ -94,7 +104,8 @@ struct ProfileVerb: AsyncParsableCommand {
                 throw Failure("--json and --format \(word) can't both be; give one of them", code: .usage)
             }
             let format = try ProfileArguments.format(json ? "json" : self.format, output: output)
-            let request = try request(isCommandOutputKeptApart: format != .text && resultFile(format) == nil)
+            let request = try timed(
+                try request(isCommandOutputKeptApart: format != .text && resultFile(format) == nil), format)
             for (flag, isGiven) in [("--lines", lines), ("--plain", plain)] where isGiven && format != .folded {
                 throw Failure("\(flag) is for --format folded", code: .usage)
             }
@@ -125,6 +136,19 @@ struct ProfileVerb: AsyncParsableCommand {
             withExtendedLifetime(signals) {}
             try write(outcome, format)
         }
+    }
+
+    /// The request with what `--format scope` and `--between` ask of it.
+    private func timed(
+        _ request: ProfileRequest, _ format: ProfileArguments.Format
+    ) throws(Failure) -> ProfileRequest {
+        var request = request
+        request.span = try value(between, "--between", ProfileScope.expectedSpan) { ProfileScope.span($0) }
+        if format == .scope, between != nil {
+            throw Failure("--between is for other formats; a scope shows all of the time", code: .usage)
+        }
+        request.keepsMoments = format == .scope || between != nil
+        return request
     }
 
     private func request(isCommandOutputKeptApart: Bool) throws(Failure) -> ProfileRequest {
@@ -215,6 +239,9 @@ struct ProfileVerb: AsyncParsableCommand {
             bytes = folded.bytes
         case .svg: bytes = picture(outcome)
         case .html: bytes = page(outcome)
+        case .scope:
+            for note in ProfileScope.notes(outcome) { Output.message("note: \(note)") }
+            bytes = ProfileScope.bytes(outcome, output: output)
         case .pprof, .speedscope, .firefox, .perfScript:
             bytes = format.ofTool.map { outcome.file($0, remark: ProfileText.summary(outcome)) } ?? []
         case .text:

@@ -36,7 +36,8 @@ func compileBenchmark(_ report: inout Report) async throws {
     let answering = Task { await finisher.answer(sampling.questions, from: sampling) }
     var window: WindowProfile?
     for await raw in sampling.windows {
-        let (stacks, series) = await finisher.finish(raw)
+        let named = await finisher.finish(raw)
+        let (stacks, series) = (named.stacks, named.series)
         window = WindowProfile(
             host: HostFacts(name: "host", agentVersion: "0.1", kernelRelease: "6.1", onlineCPUs: 2, labels: []),
             window: raw.range, stacks: stacks, series: series, ledger: raw.ledger)

@@ -39,7 +39,8 @@ struct ContainerisedProcessTests {
             var found = Found()
             var tables: [ModuleIdentity: SymbolTable] = [:]
             for await raw in thread.windows {
-                let (stacks, series) = await finisher.finish(raw)
+                let named = await finisher.finish(raw)
+                let (stacks, series) = (named.stacks, named.series)
                 thread.spareTables.give(raw.table)
                 found.keys.formUnion(series.map(\.key))
                 for frame in stacks.frames where frame.kind == .native && frame.module != Frame.none {

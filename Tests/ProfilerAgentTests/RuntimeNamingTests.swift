@@ -95,9 +95,10 @@ private final class MappedProgram: @unchecked Sendable {
         program.end()
         #expect(await names(before) == ["first", "second", nil])
         let found = await naming.names(of: before)
-        let (stacks, series) = WindowNaming(
+        let named = WindowNaming(
             modules: [:], services: [:], kernel: nil, runtimes: found, hostLabels: []
         ).name(before)
+        let (stacks, series) = (named.stacks, named.series)
         #expect(series.reduce(0) { $0 + $1.stacks.sampleCount } == 3)
         #expect(stacks.frames.filter { $0.kind == .jit }.count == 2)
         #expect(stacks.strings.contains("first") && stacks.strings.contains("/a/b.js"))
@@ -252,7 +253,8 @@ struct UnknownJVMTests {
                     RuntimeCodeName(kind: .jit, function: "a"), RuntimeCodeName(kind: .interpreted, function: "b"),
                 ],
             ], hostLabels: [])
-        let (stacks, series) = naming.name(raw)
+        let named = naming.name(raw)
+        let (stacks, series) = (named.stacks, named.series)
         #expect(series.first?.stacks.totalWeight == 7)
         let frames = series.first?.stacks.nodes.first.map { stacks.stack(of: $0) } ?? []
         let user = frames.filter { $0.kind == .jit || $0.kind == .interpreted }

@@ -78,7 +78,12 @@ import ToolOutput
                     nodes: nodes, counts: nodes.map { UInt64($0) }, weights: nodes.map { UInt64($0) * 10 }),
                 quality: StackQuality(whole: nil, cut: nil, broken: nil))
         }
-        let window = (stacks, [series("other", [f1]), series("web-1", [f2, f3])])
+        var window = NamedWindow(stacks: stacks, series: [series("other", [f1]), series("web-1", [f2, f3])])
+        for (number, node) in [(0, f1), (1, f3)] {
+            window.moments.append(
+                SampleMoments.Moment(
+                    time: Timestamp(seconds: Int64(node)), key: UInt32(number), node: node, weight: 7))
+        }
         let kept = ServiceSelection(service: Glob("web*")).keep(of: window)
         #expect(kept.series.map(\.key.service) == ["web-1"])
         #expect(kept.stacks.modules.map(\.name) == ["/bin/x"])
@@ -89,6 +94,8 @@ import ToolOutput
         let stack = kept.stacks.stack(of: columns.nodes[1])
         #expect(stack.map(\.address).suffix(2) == [2, 3])
         #expect(kept.stacks.strings[Int(stack[0].name)] == "web")
+        #expect(kept.moments.map(\.time) == [Timestamp(seconds: Int64(f3))])
+        #expect(kept.moments.map(\.key) == [0] && kept.moments.map(\.node) == [columns.nodes[1]])
         #expect(ServiceSelection(service: Glob("*")).keep(of: window).stacks.nodes.count == stacks.nodes.count)
         #expect(ServiceSelection(service: Glob("none")).keep(of: window).series.isEmpty)
     }

@@ -55,7 +55,7 @@ import Unwinding
     }
 
     @Test func `processes of one service add up, and counts and weights are conserved`() throws {
-        let (_, series) = try naming().name(raw())
+        let series = try naming().name(raw()).series
         #expect(series.map(\.key.service) == ["other", "web"])
         #expect(series.map(\.stacks.sampleCount) == [1, 5] && series.map(\.stacks.totalWeight) == [100, 500])
         #expect(series[1].quality == StackQuality(whole: nil, cut: 2, broken: nil))
@@ -63,13 +63,14 @@ import Unwinding
     }
 
     @Test func `the version is the program's build ID, and a process's own label wins over the host's`() throws {
-        let (_, series) = try naming().name(raw())
+        let series = try naming().name(raw()).series
         #expect(series[1].key.version == "ab01")
         #expect(series[1].key.labels == [Label(name: "container", value: "c"), Label(name: "zone", value: "a")])
     }
 
     @Test func `frames get the file's own addresses and the kernel's names`() throws {
-        let (stacks, series) = try naming().name(raw())
+        let named = try naming().name(raw())
+        let (stacks, series) = (named.stacks, named.series)
         let node = try #require(series[1].stacks.nodes.first { stacks.stack(of: $0).count == 4 })
         let frames = stacks.stack(of: node)
         #expect(frames.map(\.kind) == [.process, .thread, .native, .kernel])
@@ -80,7 +81,8 @@ import Unwinding
 
     @Test func `a file that can't be read keeps its path and offsets, without symbols no kernel frame is lost`() {
         let naming = WindowNaming(modules: [:], services: [:], kernel: nil, hostLabels: [])
-        let (stacks, series) = naming.name(raw())
+        let named = naming.name(raw())
+        let (stacks, series) = (named.stacks, named.series)
         #expect(series.reduce(0) { $0 + $1.stacks.sampleCount } == 6)
         #expect(stacks.modules.contains(Module(identity: .name, name: "/bin/app")))
         #expect(stacks.strings.contains(WindowNaming.unknownKernelFunction))

@@ -14,20 +14,24 @@ public struct FlameGraphPage: Sendable {
     let subtitle: String
     /// Where two sides are compared.
     let difference: PageDifference?
+    /// Where samples have their times.
+    let scope: PageScope?
 
     /// - Parameters:
     ///   - measure: what widths count.
     ///   - unitName: the word for it, as `FlameGraph` takes it.
     ///   - subtitle: range, samples, losses.
+    ///   - scope: when samples were taken, for a picture of the time that spans can be selected in.
     public init(
         _ tree: CallTree, measure: Measure = .samples, unitName: String = "samples", title: String,
-        subtitle: String = ""
+        subtitle: String = "", scope: PageScope? = nil
     ) {
         self.tree = tree
         self.measure = measure
         self.unitName = unitName
         self.title = title
         self.subtitle = subtitle
+        self.scope = scope
         difference = nil
     }
 
@@ -49,6 +53,7 @@ public struct FlameGraphPage: Sendable {
         self.subtitle = subtitle
         self.difference = PageDifference(
             difference, movements: movements, functions: functions, widths: widths, measure: measure)
+        scope = nil
     }
 
     /// Nanoseconds are shown as microseconds.
@@ -75,11 +80,13 @@ public struct FlameGraphPage: Sendable {
             <title>
             """)
         SVGText.append(title, to: &bytes)
-        write("</title>\n<style>\(Self.style)</style>\n</head>\n<body>\n<header><h1>")
+        write(
+            "</title>\n<style>\(Self.style)\(scope == nil ? "" : PageScope.style)</style>\n</head>\n<body>\n<header><h1>"
+        )
         SVGText.append(title, to: &bytes)
         write("</h1><p id=\"subtitle\">")
         SVGText.append(subtitle, to: &bytes)
-        write("</p></header>\n\(Self.controls)\n<main id=\"views\">\n")
+        write("</p></header>\n\(Self.controls)\n\(scope == nil ? "" : PageScope.view + "\n")<main id=\"views\">\n")
         if let difference {
             DifferenceFunctionTable(tree, difference).write(to: &bytes)
         } else {
@@ -90,7 +97,15 @@ public struct FlameGraphPage: Sendable {
         writeFacts(nodeCount: order.count, to: &bytes)
         write("</script>\n<script type=\"application/octet-stream\" id=\"nodes\">")
         Base64.append(columns(order), to: &bytes)
-        write("</script>\n<script>\n\(Self.treeScript)\n\(Self.graphScript)\n\(Self.pageScript)\n</script>\n")
+        write("</script>\n")
+        if let scope {
+            var position = [UInt32](repeating: 0, count: tree.nodes.count)
+            for (place, node) in order.enumerated() { position[Int(node)] = UInt32(place) }
+            scope.write(position: position, to: &bytes)
+        }
+        write("<script>\n\(Self.treeScript)\n\(Self.graphScript)\n\(Self.pageScript)\n")
+        if scope != nil { write("\(PageScope.script)\n") }
+        write("</script>\n")
         write("</body>\n</html>\n")
         return bytes
     }
@@ -160,14 +175,7 @@ public struct FlameGraphPage: Sendable {
     private func columns(_ order: [UInt32]) -> [UInt8] {
         var columns: [UInt8] = []
         columns.reserveCapacity(order.count * 6)
-        func append(_ number: UInt64) {
-            var rest = number
-            while rest > 0x7F {
-                columns.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-                rest >>= 7
-            }
-            columns.append(UInt8(truncatingIfNeeded: rest))
-        }
+        func append(_ number: UInt64) { Self.append(number, to: &columns) }
         var depth: UInt32 = 0
         for index in order {
             let node = tree.nodes[Int(index)]
@@ -184,6 +192,16 @@ public struct FlameGraphPage: Sendable {
             depth = node.depth
         }
         return columns
+    }
+
+    /// Seven bits a byte, the low ones first.
+    static func append(_ number: UInt64, to columns: inout [UInt8]) {
+        var rest = number
+        while rest > 0x7F {
+            columns.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        columns.append(UInt8(truncatingIfNeeded: rest))
     }
 }
 

@@ -10,7 +10,8 @@ extension FlameGraphPage {
 
         (function () {
             const $ = (id) => document.getElementById(id), views = $("views"), details = $("details");
-            const totalOfAll = page.tree.total[0], firstColour = page.colour, firstSide = shownSide;
+            const firstColour = page.colour, firstSide = shownSide;
+            let totalOfAll = page.tree.total[0];
             views.replaceChildren();
             for (const part of document.querySelectorAll(".difference")) part.hidden = !isDifference;
             if (!isDifference) $("colour").querySelector("[value=difference]").remove();
@@ -292,6 +293,15 @@ extension FlameGraphPage {
                     faded: graph.tree.depth[node] < graph.tree.depth[graph.focus]
                 }));
             }
+            /** Other weights of the same nodes: what a span of time holds. */
+            page.use = function (tree) {
+                page.tree = tree;
+                page.totals = null;
+                totalOfAll = tree.total[0];
+                flame.show(tree, tree.total[flame.focus] > 0 ? flame.focus : 0);
+                show(page.view);
+                search();
+            };
             window.flameGraph = {
                 drawn: () => page.view === "flame" ? drawn(flame) : [], callers: () => drawn(callers),
                 callees: () => drawn(callees)

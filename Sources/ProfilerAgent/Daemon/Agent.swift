@@ -124,10 +124,10 @@ public final class Agent: Sendable {
         logger.info("sampling every CPU at \(rate) Hz; spool \(directory)")
         let answering = Task { await finisher.answer(thread.questions, from: thread) }
         for await raw in thread.windows {
-            let (stacks, series) = await finisher.finish(raw)
+            let named = await finisher.finish(raw)
             let (settings, version) = (settings.withLock { $0 }, version)
             let window = WindowProfile(
-                host: Self.facts(settings, version), window: raw.range, stacks: stacks, series: series,
+                host: Self.facts(settings, version), window: raw.range, stacks: named.stacks, series: named.series,
                 ledger: raw.ledger)
             thread.spareTables.give(raw.table)
             await delivery.submit(window)

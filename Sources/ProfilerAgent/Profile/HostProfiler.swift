@@ -78,8 +78,19 @@ public final class HostProfiler: Sendable {
         var range = TimeRange(start: clock.wall(start), end: clock.wall(end))
         if command == nil, let covered = collected.range { range = covered }
         let symbolizer = ModuleSymbolizer(tables: collected.tables, names: request.names)
-        let profile = NamedProfile(
-            collected.collection.samples, symbolizer: symbolizer, depth: request.depth, range: range)
+        var samples = collected.collection.samples
+        let moments = collected.collection.moments
+        let whole = range
+        if let span = request.span {
+            range = try Self.span(span, of: whole)
+            samples = samples.narrowed(to: range, by: moments)
+        }
+        if moments.refused > 0 {
+            notes.append(
+                "\(moments.refused) samples are without their times: more than fit into memory; a lower --rate or a shorter"
+                    + " --duration has fewer")
+        }
+        let profile = NamedProfile(samples, symbolizer: symbolizer, depth: request.depth, range: range)
         let outcome = thread.outcome
         if outcome?.wasRingReduced == true {
             notes.append(
@@ -94,9 +105,20 @@ public final class HostProfiler: Sendable {
             }
         }
         return ProfileOutcome(
-            request: request, profile: profile, samples: collected.collection.samples, symbolizer: symbolizer,
-            range: range, ledger: outcome?.ledger ?? Ledger(),
+            request: request, profile: profile, samples: samples, moments: moments, symbolizer: symbolizer,
+            range: range, wholeRange: whole, ledger: outcome?.ledger ?? Ledger(),
             command: commandOutcome, processes: target.processes, notes: notes)
+    }
+
+    /// A span of seconds since the start, as moments.
+    private static func span(_ seconds: Range<Double>, of whole: TimeRange) throws(ProfileError) -> TimeRange {
+        func moment(_ seconds: Double) -> Timestamp { whole.start + Int64(min(seconds, 1e9) * 1e9) }
+        let span = TimeRange(
+            start: moment(seconds.lowerBound), end: min(whole.end, moment(seconds.upperBound)))
+        guard span.start < span.end else {
+            throw .spanNotMeasured(start: seconds.lowerBound, measured: whole.seconds)
+        }
+        return span
     }
 
     private static func notSeen(used: Double, sampled: Double) -> String {
@@ -147,7 +169,7 @@ public final class HostProfiler: Sendable {
                 userStack: StackUnwinding.stackCopy(byteCount: request.stackCopyBytes),
                 enableOnExec: isOfCommand),
             filter: filter, rule: WindowRule(length: length, isAligned: false), depth: request.depth,
-            windowMemoryBytes: 256 << 20)
+            windowMemoryBytes: 256 << 20, momentsPerWindow: request.keepsMoments ? 1 << 20 : 0)
     }
 
     private func startSampling(
@@ -205,13 +227,17 @@ public final class HostProfiler: Sendable {
     ) async -> Collected {
         var collected = Collected(collection: SampleCollection(host: host), tables: [:])
         var asked: Set<ModuleIdentity> = []
+        var dropped: UInt64 = 0
         for await raw in thread.windows {
-            var (stacks, series) = await finisher.finish(raw)
-            if let service { (stacks, series) = ServiceSelection(service: service).keep(of: (stacks, series)) }
+            var named = await finisher.finish(raw)
+            if let service { named = ServiceSelection(service: service).keep(of: named) }
+            let stacks = named.stacks
             let range = raw.range
+            let droppedNow = raw.ledger.dropped.values.reduce(UInt64(0), &+)
             collected.range = collected.range.map { $0.union(range) } ?? range
             thread.spareTables.give(raw.table)
-            collected.collection.add(stacks, series, window: range)
+            collected.collection.add(named, range: range, dropped: droppedNow &- dropped)
+            dropped = droppedNow
             for module in stacks.modules where module.identity.kind != .name && asked.insert(module.identity).inserted {
                 guard case .table(let bytes) = await resolver.symbolTable(of: module.identity, asking: .never),
                     let table = try? SymbolTable(decoding: bytes)

@@ -17,9 +17,13 @@ public struct ProfileOutcome: Sendable {
     public var profile: NamedProfile
     /// What `profile` was made of.
     public var samples: SampleSet
+    /// When each was taken, all of them, where the request keeps that.
+    public var moments: SampleMoments
     public var symbolizer: ModuleSymbolizer
     /// What was asked and covered.
     public var range: TimeRange
+    /// What was measured, of which `range` may be a span.
+    public var wholeRange: TimeRange
     public var ledger: Ledger
     public var command: Command?
     /// Processes that the target named at the start, with their names.

@@ -36,6 +36,10 @@ public struct ProfileRequest: Sendable {
     public var symbols = AgentSettings.Symbols()
     /// Whether a started command writes its standard output to standard error, because the result goes to the former.
     public var isCommandOutputKeptApart = false
+    /// Whether the time of each sample is kept, for a flame scope.
+    public var keepsMoments = false
+    /// Only what was sampled in these seconds since the start is answered; needs moments.
+    public var span: Range<Double>?
 
     public init(
         target: Target, targetText: String, samplesPerSecond: Double, depth: Int, duration: Duration?
@@ -58,6 +62,7 @@ public enum ProfileError: Error, Sendable, CustomStringConvertible {
     case noSuchService(glob: String, nearby: [String])
     case commandFailed(program: String, reason: String)
     case cannotSample(reason: String)
+    case spanNotMeasured(start: Double, measured: Double)
 
     public var description: String {
         switch self {
@@ -81,13 +86,15 @@ public enum ProfileError: Error, Sendable, CustomStringConvertible {
                 + (nearby.isEmpty ? "" : "; there are \(nearby.joined(separator: ", "))")
         case .commandFailed(let program, let reason): "can't start '\(program)': \(reason)"
         case .cannotSample(let reason): reason
+        case .spanNotMeasured(let start, let measured):
+            "--between begins \(start) s after the start, and \((measured * 1000).rounded() / 1000) s were measured"
         }
     }
 
     /// Nothing matched the question, which is another exit code than a failure.
     public var isNoMatch: Bool {
         switch self {
-        case .nothingMatches, .noSuchContainer, .noSuchControlGroup, .noSuchService: true
+        case .nothingMatches, .noSuchContainer, .noSuchControlGroup, .noSuchService, .spanNotMeasured: true
         case .noSuchProcess, .ambiguousContainer, .commandFailed, .cannotSample: false
         }
     }

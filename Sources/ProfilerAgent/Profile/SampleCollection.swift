@@ -3,6 +3,10 @@ internal import Profiles
 /// Adds the windows of a one-host profile up to one set of samples over one table of stacks.
 struct SampleCollection: Sendable {
     private(set) var samples: SampleSet
+    /// Single samples, where the windows bring them.
+    private(set) var moments = SampleMoments()
+    /// 32 bytes each.
+    private static let mostMoments = 8 << 20
     private var keys: [SeriesKey: UInt32] = [:]
     /// More blocks of time than this are joined in pairs: an interval needs a few dozen, memory is not endless.
     private static let mostBlocks = 256
@@ -11,10 +15,14 @@ struct SampleCollection: Sendable {
         samples = SampleSet(hosts: [host])
     }
 
-    mutating func add(_ stacks: StackTable, _ series: [Series], window: TimeRange) {
-        guard !series.isEmpty else { return }
-        let map = samples.stacks.merge(stacks)
-        for part in series {
+    /// - Parameter dropped: samples of the host that were lost during the window.
+    mutating func add(_ window: NamedWindow, range: TimeRange, dropped: UInt64 = 0) {
+        moments.windows.append(SampleMoments.Window(range: range, dropped: dropped))
+        moments.refused &+= window.refusedMoments
+        guard !window.series.isEmpty else { return }
+        let map = samples.stacks.merge(window.stacks)
+        var keyOfSeries: [UInt32] = []
+        for part in window.series {
             let key: UInt32
             if let known = keys[part.key] {
                 key = known
@@ -23,6 +31,7 @@ struct SampleCollection: Sendable {
                 samples.keys.append(part.key)
                 keys[part.key] = key
             }
+            keyOfSeries.append(key)
             let sorted = part.stacks.nodes.indices.sorted {
                 map[Int(part.stacks.nodes[$0])] < map[Int(part.stacks.nodes[$1])]
             }
@@ -31,8 +40,15 @@ struct SampleCollection: Sendable {
                 weights: sorted.map { part.stacks.weights[$0] })
             samples.slices.append(
                 SampleSlice(
-                    host: 0, key: key, window: window, samplesPerSecond: part.samplesPerSecond, stacks: counts,
+                    host: 0, key: key, window: range, samplesPerSecond: part.samplesPerSecond, stacks: counts,
                     quality: part.quality))
+        }
+        let kept = window.moments.prefix(max(0, Self.mostMoments - moments.moments.count))
+        moments.refused &+= UInt64(window.moments.count - kept.count)
+        moments.moments += kept.map { moment in
+            SampleMoments.Moment(
+                time: moment.time, key: keyOfSeries[Int(moment.key)], node: map[Int(moment.node)],
+                weight: moment.weight)
         }
         if Set(samples.slices.map(\.window.start)).count > Self.mostBlocks { joinPairs() }
     }

@@ -5,7 +5,7 @@ internal import Profiles
 struct ServiceSelection: Sendable {
     let service: Glob
 
-    func keep(of window: (stacks: StackTable, series: [Series])) -> (stacks: StackTable, series: [Series]) {
+    func keep(of window: NamedWindow) -> NamedWindow {
         let old = window.stacks
         let kept = window.series.filter { service.matches($0.key.service) }
         if kept.count == window.series.count { return window }
@@ -35,6 +35,15 @@ struct ServiceSelection: Sendable {
             part.stacks.nodes = part.stacks.nodes.map { map[Int($0)] }
             return part
         }
-        return (stacks, series)
+        var selected = NamedWindow(stacks: stacks, series: series)
+        selected.refusedMoments = window.refusedMoments
+        var numbers: [SeriesKey: UInt32] = [:]
+        for (number, one) in series.enumerated() { numbers[one.key] = UInt32(number) }
+        for var moment in window.moments {
+            guard let number = numbers[window.series[Int(moment.key)].key] else { continue }
+            (moment.key, moment.node) = (number, map[Int(moment.node)])
+            selected.moments.append(moment)
+        }
+        return selected
     }
 }

@@ -28,6 +28,8 @@ struct SampledProcess: Hashable, Sendable {
 /// What the sampling thread hands over at a window's end: numbers, and the tables that say what they mean.
 struct RawWindow: Sendable {
     var range: TimeRange
+    /// CLOCK_MONOTONIC nanoseconds at the range's end.
+    var monotonicEnd: UInt64 = 0
     var samplesPerSecond: Double
     var table: WindowTable
     /// By slot: every process that has samples.

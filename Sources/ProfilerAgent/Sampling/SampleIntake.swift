@@ -191,7 +191,8 @@ struct SampleIntake: RecordHandler {
             askForRuntime(slot, time: sample.time)
         }
         let isAdded = window.add(
-            slot: slot, processName: processName, threadName: threadName, stack: stack, weight: sample.weight)
+            slot: slot, processName: processName, threadName: threadName, stack: stack, weight: sample.weight,
+            time: sample.time)
         if !isAdded { drop(1, .tableFull) }
     }
 
@@ -270,7 +271,7 @@ struct SampleIntake: RecordHandler {
             }
             let isAdded = window.add(
                 slot: facts.slot, processName: facts.processName, threadName: facts.threadName, stack: stack,
-                weight: facts.weight)
+                weight: facts.weight, time: facts.time)
             if !isAdded { refused += 1 }
         }
         if refused > 0 { drop(refused, .tableFull) }
@@ -406,11 +407,16 @@ struct SampleIntake: RecordHandler {
         let endWall = wallEnd(end)
         let earliest = Timestamp(nanoseconds: endWall.nanoseconds &- WireLimits.windowNanoseconds)
         let raw = RawWindow(
-            range: TimeRange(start: max(windowStartWall, earliest), end: endWall), samplesPerSecond: samplesPerSecond,
-            table: window, processes: processes, names: table.names, files: table.files,
+            range: TimeRange(start: max(windowStartWall, earliest), end: endWall), monotonicEnd: end,
+            samplesPerSecond: samplesPerSecond, table: window, processes: processes, names: table.names,
+            files: table.files,
             ledger: ledgerFile?.snapshot() ?? counts)
         if case .dropped = windows.yield(raw) { return false }
-        window = spareTables.take() ?? WindowTable(maximumNodes: window.maximumNodes, maximumDepth: window.maximumDepth)
+        window =
+            spareTables.take()
+            ?? WindowTable(
+                maximumNodes: window.maximumNodes, maximumDepth: window.maximumDepth,
+                maximumMoments: window.maximumMoments)
         runtimes.forgetEnded(table)
         framesSeen = 0
         let filesBefore = table.files.files.count

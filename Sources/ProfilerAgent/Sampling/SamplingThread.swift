@@ -13,6 +13,8 @@ struct SamplingPlan: Sendable {
     var depth = 1024
     /// Bytes that the stacks of one window may take.
     var windowMemoryBytes = 32 << 20
+    /// Samples of one window that are kept one by one, with their times; 0 for none.
+    var momentsPerWindow = 0
     var ledgerFile: LedgerFile?
 }
 
@@ -113,7 +115,9 @@ final class SamplingThread: Sendable {
         let nodes = max(4096, plan.windowMemoryBytes / WindowTable.bytesPerNode)
         var intake = SampleIntake(
             filter: plan.filter, ledgerFile: plan.ledgerFile, samplesPerSecond: plan.options.samplesPerSecond,
-            rule: plan.rule, window: WindowTable(maximumNodes: nodes, maximumDepth: plan.depth),
+            rule: plan.rule,
+            window: WindowTable(
+                maximumNodes: nodes, maximumDepth: plan.depth, maximumMoments: plan.momentsPerWindow),
             questions: questionsIn, windows: windowsIn, spareTables: spareTables, unwinding: unwinding(),
             interpreters: plan.options.userStack.map { _ in InterpreterStacks(interpreters) },
             runtimeCodes: runtimeCodes)

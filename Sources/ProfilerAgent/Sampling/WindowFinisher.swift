@@ -35,7 +35,7 @@ actor WindowFinisher {
         await inspector.want(commandLine: names.needsCommandLine)
     }
 
-    func finish(_ raw: RawWindow) async -> (stacks: StackTable, series: [Series]) {
+    func finish(_ raw: RawWindow) async -> NamedWindow {
         readKernelSymbols()
         var used: Set<UInt32> = []
         for frame in raw.table.stacks.frames where frame.kind == .native && frame.module != Frame.none {

@@ -8,6 +8,15 @@ struct ResolvedModule: Hashable, Sendable {
     var loadSegments: [LoadSegment] = []
 }
 
+/// A window in the words of `Profiles`.
+struct NamedWindow: Sendable {
+    var stacks: StackTable
+    var series: [Series]
+    /// Where single samples are kept: when each was taken; its key is a number of `series`.
+    var moments: [SampleMoments.Moment] = []
+    var refusedMoments: UInt64 = 0
+}
+
 /// Turns a raw window into the words of `Profiles`: names in place of numbers, modules in place of files, addresses of
 /// the file's own space in place of offsets. Pure: everything that must be looked up is passed in.
 struct WindowNaming {
@@ -23,7 +32,7 @@ struct WindowNaming {
 
     static let unknownKernelFunction = "[unknown]"
 
-    func name(_ raw: RawWindow) -> (stacks: StackTable, series: [Series]) {
+    func name(_ raw: RawWindow) -> NamedWindow {
         var stacks = StackTable()
         let source = raw.table.stacks
         stacks.reserve(frames: source.frames.count, nodes: source.nodes.count)
@@ -52,7 +61,18 @@ struct WindowNaming {
             }
             nodeMap.append(stacks.intern(parent: parent, frame: frameMap[Int(node.frame)]))
         }
-        return (stacks, series(raw, nodeMap))
+        let (series, seriesOfSlot) = series(raw, nodeMap)
+        var named = NamedWindow(stacks: stacks, series: series)
+        named.refusedMoments = raw.table.refusedMoments
+        named.moments = raw.table.moments.map { moment in
+            let cell = raw.table.cells[Int(moment.cell)]
+            // What lies behind the window's end on the monotonic clock lies as far behind it on the wall clock.
+            let distance = Int64(clamping: moment.time) - Int64(clamping: raw.monotonicEnd)
+            return SampleMoments.Moment(
+                time: raw.range.end + distance, key: seriesOfSlot[cell.process] ?? 0, node: nodeMap[Int(cell.node)],
+                weight: moment.weight)
+        }
+        return named
     }
 
     private static func frame(_ name: RuntimeCodeName, _ stacks: inout StackTable) -> Frame {
@@ -112,7 +132,8 @@ struct WindowNaming {
         var tally = StackTally()
     }
 
-    private func series(_ raw: RawWindow, _ nodeMap: [UInt32]) -> [Series] {
+    /// The series, and by slot of a process which of them its samples are in.
+    private func series(_ raw: RawWindow, _ nodeMap: [UInt32]) -> ([Series], [UInt32: UInt32]) {
         var keys: [UInt32: SeriesKey] = [:]
         var sums: [SeriesKey: Sum] = [:]
         for cell in raw.table.cells {
@@ -132,7 +153,7 @@ struct WindowNaming {
             sums[key, default: Sum()].nodes[node, default: (0, 0)].count &+= cell.count
             sums[key, default: Sum()].nodes[node, default: (0, 0)].weight &+= cell.weight
         }
-        return sums.map { key, sum in
+        let series = sums.map { key, sum in
             let sorted = sum.nodes.sorted { $0.key < $1.key }
             return Series(
                 key: key, samplesPerSecond: raw.samplesPerSecond,
@@ -144,6 +165,9 @@ struct WindowNaming {
                 ? (left.key.service, left.key.version) < (right.key.service, right.key.version)
                 : left.key.labels.lexicographicallyPrecedes(right.key.labels)
         }
+        var numbers: [SeriesKey: UInt32] = [:]
+        for (number, one) in series.enumerated() { numbers[one.key] = UInt32(number) }
+        return (series, keys.compactMapValues { numbers[$0] })
     }
 
     private func seriesKey(_ slot: UInt32, _ raw: RawWindow) -> SeriesKey {

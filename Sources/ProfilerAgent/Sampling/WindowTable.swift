@@ -10,6 +10,15 @@ struct WindowCell: Hashable, Sendable {
     var weight: UInt64
 }
 
+/// One sample of a window, where each is kept.
+struct WindowMoment: Hashable, Sendable {
+    /// CLOCK_MONOTONIC nanoseconds.
+    var time: UInt64
+    var weight: UInt64
+    /// Index into the window's cells.
+    var cell: UInt32
+}
+
 /// The samples of a window, added up by process and stack, before anything has a name.
 ///
 /// Its frames hold numbers of the process table: `name` of a process or thread frame is one of its names, the others
@@ -25,6 +34,10 @@ struct WindowTable: Sendable {
     private(set) var weight: UInt64 = 0
     /// Samples that found no room.
     private(set) var refused: UInt64 = 0
+    /// Each sample by itself, where that is asked for and as far as there is room.
+    private(set) var moments: [WindowMoment] = []
+    let maximumMoments: Int
+    private(set) var refusedMoments: UInt64 = 0
     let maximumNodes: Int
     /// Frames kept of a stack, counted from the leaf.
     let maximumDepth: Int
@@ -34,9 +47,11 @@ struct WindowTable: Sendable {
     /// bytes into one in nodes.
     static let bytesPerNode = 96
 
-    init(maximumNodes: Int, maximumDepth: Int) {
+    /// - Parameter maximumMoments: samples that are kept one by one; 0 for none.
+    init(maximumNodes: Int, maximumDepth: Int, maximumMoments: Int = 0) {
         self.maximumNodes = maximumNodes
         self.maximumDepth = maximumDepth
+        self.maximumMoments = maximumMoments
         slots = Array(repeating: Self.empty, count: 4096)
     }
 
@@ -45,6 +60,8 @@ struct WindowTable: Sendable {
         cells.removeAll(keepingCapacity: true)
         for index in slots.indices { slots[index] = Self.empty }
         for index in tallies.indices { tallies[index] = StackTally() }
+        moments.removeAll(keepingCapacity: true)
+        refusedMoments = 0
         samples = 0
         weight = 0
         refused = 0
@@ -52,9 +69,11 @@ struct WindowTable: Sendable {
 
     /// Counts a sample whose frames stand leaf first. False where the window has no room for its stack; the sample is
     /// then counted in `refused`.
+    ///
+    /// - Parameter time: CLOCK_MONOTONIC nanoseconds.
     mutating func add(
         slot: UInt32, processName: UInt32, threadName: UInt32, stack: borrowing SampledStack,
-        weight sampleWeight: UInt64
+        weight sampleWeight: UInt64, time: UInt64 = 0
     ) -> Bool {
         let kept = min(stack.frames.count, maximumDepth)
         let end = stack.frames.count > maximumDepth ? .cut : stack.end
@@ -71,7 +90,14 @@ struct WindowTable: Sendable {
             index -= 1
             descend(&node, stack.frames[index])
         }
-        count(slot: slot, node: node, weight: sampleWeight)
+        let cell = count(slot: slot, node: node, weight: sampleWeight)
+        if maximumMoments > 0 {
+            if moments.count < maximumMoments {
+                moments.append(WindowMoment(time: time, weight: sampleWeight, cell: cell))
+            } else {
+                refusedMoments &+= 1
+            }
+        }
         samples &+= 1
         weight &+= sampleWeight
         while tallies.count <= Int(slot) { tallies.append(StackTally()) }
@@ -90,20 +116,22 @@ struct WindowTable: Sendable {
         return Int(truncatingIfNeeded: bits ^ bits >> 32)
     }
 
-    private mutating func count(slot: UInt32, node: UInt32, weight: UInt64) {
+    /// The number of the cell.
+    private mutating func count(slot: UInt32, node: UInt32, weight: UInt64) -> UInt32 {
         var place = Self.mix(slot, node) & (slots.count - 1)
         while slots[place] != Self.empty {
             let index = Int(slots[place])
             if cells[index].process == slot, cells[index].node == node {
                 cells[index].count &+= 1
                 cells[index].weight &+= weight
-                return
+                return UInt32(index)
             }
             place = (place + 1) & (slots.count - 1)
         }
         slots[place] = UInt32(cells.count)
         cells.append(WindowCell(process: slot, node: node, count: 1, weight: weight))
         if cells.count * 2 > slots.count { growSlots() }
+        return UInt32(cells.count - 1)
     }
 
     private mutating func growSlots() {
