@@ -19,7 +19,6 @@ struct TimelineVerb: AsyncParsableCommand {
             EXAMPLES:
               perf-query timeline --service web --since 2h --explain-changes
               perf-query timeline --by host --service web --output web.svg
-              perf-query timeline --by function --sort total --service web --since 1d --step 10m --format csv
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {

@@ -107,7 +107,7 @@ struct TimelinePictureTests {
             builder.add(window: window, ["p/t;main;f": (window < 20 ? 300 : 500) + UInt64(window % 3)])
         }
         let picture = try drawn(svg(builder.samples, remarks: ["f <grew>"]))
-        #expect(picture.paths["changes"]?.first == "M626 62V382")
+        #expect(picture.paths["changes"]?.first == "M626.0 62V382")
         let title: String = try #require(picture.titles["changes"]?.first)
         #expect(title.hasSuffix("0.301 → 0.501 cores  f <grew>"), "\(title)")
         #expect(picture.texts["list"]?.count == 2 && picture.texts["list"]?.last == title)
