@@ -252,8 +252,7 @@ struct ProfileVerb: AsyncParsableCommand {
         }
         if format == .tui {
             let picture = TerminalFlameGraph(
-                outcome.profile.callTree(), unit: outcome.profile.type.unit, title: outcome.request.targetText,
-                subtitle: ProfileText.summary(outcome))
+                outcome.profile.callTree(), unit: outcome.profile.type.unit, title: ProfileText.summary(outcome))
             try inTerminal(.impossible) { () throws(TerminalScreen.Problem) in
                 try TerminalScreen.show(picture, environment: environmentVariables())
             }

@@ -10,7 +10,7 @@ import ProfilerAgent
 /// The parts whose cost is told, in the order of a sample's way.
 enum Subject: String, CaseIterable {
     case decode, unwind, copysize, attribute, symbols, batch, compile, ingest, query, evidence, oddhosts, comparisons,
-        flamegraph
+        flamegraph, pictures
     case agent, programs
 
     func run(_ report: inout Report) async throws {
@@ -28,6 +28,7 @@ enum Subject: String, CaseIterable {
         case .oddhosts: oddHostsBenchmark(&report)
         case .comparisons: comparisonsBenchmark(&report)
         case .flamegraph: try flameGraphBenchmark(&report)
+        case .pictures: try picturesBenchmark(&report)
         case .agent: try agentBenchmark(&report)
         case .programs: try programsBenchmark(&report)
         }

@@ -9,7 +9,7 @@ private let program: String = {
 
 /// Numbers mean nothing here; that every subject still runs, and works out the same each time, does.
 @Suite struct SmokeTests {
-    @Test(arguments: ["decode", "batch", "ingest", "query", "flamegraph"])
+    @Test(arguments: ["decode", "batch", "ingest", "query", "flamegraph", "pictures"])
     func `a subject of the benchmarks runs on small inputs and its results are the same each time`(
         subject: String
     ) throws {

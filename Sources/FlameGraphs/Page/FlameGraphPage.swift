@@ -221,8 +221,11 @@ extension FlameGraph {
                 children.append(child)
                 child = tree.nodes[Int(child)].end
             }
-            children.sort { rank[Int(tree.nodes[Int($0)].frame)] > rank[Int(tree.nodes[Int($1)].frame)] }
-            pending += children
+            // Most nodes have one callee.
+            if children.count > 1 {
+                children.sort { rank[Int(tree.nodes[Int($0)].frame)] > rank[Int(tree.nodes[Int($1)].frame)] }
+            }
+            pending.append(contentsOf: children)
         }
         return order
     }

@@ -27,6 +27,7 @@ enum Base64 {
 
     static func append(_ data: [UInt8], to bytes: inout [UInt8]) {
         bytes.reserveCapacity(bytes.count + data.count * 4 / 3 + 4)
+        let alphabet = alphabet
         var index = 0
         while index < data.count {
             let count = min(3, data.count - index)
