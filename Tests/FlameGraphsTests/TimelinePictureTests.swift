@@ -19,7 +19,7 @@ private func svg(
 }
 
 /// What an XML parser finds, by the id of a group: the paths' data, the titles and the texts in it.
-private struct Drawn {
+private struct DrawnTimeline {
     var paths: [String: [String]] = [:]
     var titles: [String: [String]] = [:]
     var texts: [String: [String]] = [:]
@@ -28,7 +28,7 @@ private struct Drawn {
     var description = ""
 }
 
-private func drawn(_ svg: [UInt8]) throws -> Drawn {
+private func drawnTimeline(_ svg: [UInt8]) throws -> DrawnTimeline {
     let program = """
         import json, sys, xml.etree.ElementTree as tree
         S = '{http://www.w3.org/2000/svg}'
@@ -49,7 +49,7 @@ private func drawn(_ svg: [UInt8]) throws -> Drawn {
     let result = try Command.run("/usr/bin/python3", ["-c", program, file])
     #expect(result.status == 0, "the picture is no XML")
     let object = try #require(try JSONSerialization.jsonObject(with: Data(result.output)) as? [String: Any])
-    return Drawn(
+    return DrawnTimeline(
         paths: object["paths"] as? [String: [String]] ?? [:], titles: object["titles"] as? [String: [String]] ?? [:],
         texts: object["texts"] as? [String: [String]] ?? [:],
         rectangles: object["rectangles"] as? [String: [[Double]]] ?? [:],
@@ -64,7 +64,7 @@ struct TimelinePictureTests {
         for (window, samples) in [500, 1000, 250, 250].enumerated() {
             builder.add(window: window, ["p/t;main;f": UInt64(samples)])
         }
-        let picture = try drawn(svg(builder.samples))
+        let picture = try drawnTimeline(svg(builder.samples))
         #expect(picture.paths["series"] == ["M76 222H351V62H626V302H1176"])
         #expect(picture.titles["series"] == ["all: mean 0.5, most 1"])
         #expect(picture.texts["axes"]?.contains("cores") == true)
@@ -77,7 +77,7 @@ struct TimelinePictureTests {
     @Test func `what was not measured is a gap with its name, and never a line at 0`() throws {
         var builder = SampleBuilder()
         for window in [0, 1, 2, 6, 7] { builder.add(window: window, ["p/t;main;f": 500]) }
-        let picture = try drawn(svg(builder.samples))
+        let picture = try drawnTimeline(svg(builder.samples))
         #expect(picture.paths["series"] == ["M76 62H488.5M901 62H1176"])
         #expect(picture.rectangles["gaps"] == [[488.5, 62, 412.5, 320]])
         #expect(picture.texts["gaps"] == ["not measured"])
@@ -86,7 +86,7 @@ struct TimelinePictureTests {
         // An idle host was measured.
         var idle = SampleBuilder()
         for window in 0..<8 { idle.add(service: window < 3 ? "web" : "db", window: window, ["p/t;main;f": 500]) }
-        let services = try drawn(svg(idle.samples, by: .service))
+        let services = try drawnTimeline(svg(idle.samples, by: .service))
         #expect(services.paths["series"]?.contains("M76 62H488.5V382H1176") == true)
         #expect(services.rectangles["gaps"] == [])
     }
@@ -94,11 +94,11 @@ struct TimelinePictureTests {
     @Test func `a single step is a line as wide as the picture`() throws {
         var builder = SampleBuilder()
         builder.add(["p/t;main;f": 500])
-        let picture = try drawn(svg(builder.samples))
+        let picture = try drawnTimeline(svg(builder.samples))
         #expect(picture.paths["series"] == ["M76 62H1176"])
         var nothing = SampleBuilder()
         nothing.add([:])
-        #expect(try drawn(svg(nothing.samples)).paths["series"] == ["M76 382H1176"])
+        #expect(try drawnTimeline(svg(nothing.samples)).paths["series"] == ["M76 382H1176"])
     }
 
     @Test func `changes are marked where they are and say what changed`() throws {
@@ -106,7 +106,7 @@ struct TimelinePictureTests {
         for window in 0..<40 {
             builder.add(window: window, ["p/t;main;f": (window < 20 ? 300 : 500) + UInt64(window % 3)])
         }
-        let picture = try drawn(svg(builder.samples, remarks: ["f <grew>"]))
+        let picture = try drawnTimeline(svg(builder.samples, remarks: ["f <grew>"]))
         #expect(picture.paths["changes"]?.first == "M626.0 62V382")
         let title: String = try #require(picture.titles["changes"]?.first)
         #expect(title.hasSuffix("0.301 → 0.501 cores  f <grew>"), "\(title)")
@@ -124,7 +124,7 @@ struct TimelinePictureTests {
             builder.add(service: name, stacks: [("p/t;main;f", UInt64(1000 - index))])
         }
         let bytes = svg(builder.samples, by: .service, title: "<&>\u{0}")
-        let picture = try drawn(bytes)
+        let picture = try drawnTimeline(bytes)
         #expect(picture.titles["series"]?.count == names.count)
         #expect(picture.titles["series"]?.first == "<script>alert(1)</script>: mean 1, most 1")
         // What stands in the legend is cut.
@@ -145,11 +145,11 @@ struct TimelinePictureTests {
         let start = clock.now
         let bytes = svg(builder.samples, by: .service, limit: 20)
         let took = clock.now - start
-        let picture = try drawn(bytes)
+        let picture = try drawnTimeline(bytes)
         #expect(picture.paths["series"]?.count == 20 && bytes.count < 500_000, "\(bytes.count) bytes, \(took)")
         #expect(picture.paths["series"]?.allSatisfy { $0.filter { $0 == "V" }.count > 900 } == true)
         #expect(picture.texts["legend"]?.last == "40 more, lighter ones are not drawn")
-        let many = try drawn(svg(builder.samples, by: .service, limit: 60))
+        let many = try drawnTimeline(svg(builder.samples, by: .service, limit: 60))
         #expect(many.paths["series"]?.count == TimelinePicture.mostSeries)
         #expect(many.texts["legend"]?.last == "20 more, lighter ones are not drawn")
     }
