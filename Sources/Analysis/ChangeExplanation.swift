@@ -95,8 +95,10 @@ private struct SegmentComparer {
             significantCount: 0, visibleChange: nil)
         guard base.hosts > 0, against.hosts > 0 else { return explanation }
 
+        var both = samples
+        both.slices = base.slices + against.slices
         let pair = ProfilePair(
-            samples, base: base.slices, against: against.slices, names: names, filter: filter,
+            both, base: base.slices, against: against.slices, names: names, filter: filter,
             ranges: (base.range, against.range), hostTime: (base.hostTime, against.hostTime))
         let difference = Difference(pair, options: options)
         let significant = difference.rows.filter { $0.isSignificant }

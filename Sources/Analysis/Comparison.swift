@@ -31,9 +31,9 @@ struct Comparison {
         self.units = units
         let (baseValues, againstValues) = totals
 
+        let times = (base: HostTimes(pair, isBase: true), against: HostTimes(pair, isBase: false))
         let whole =
-            work.map { ($0.base, $0.against) } ?? pair.hostTime
-            ?? (Self.hostTime(pair.base), Self.hostTime(pair.against))
+            work.map { ($0.base, $0.against) } ?? pair.hostTime ?? (times.base.nanoseconds, times.against.nanoseconds)
         func sides(_ base: Double, _ against: Double) -> (DifferenceVariance.Side, DifferenceVariance.Side) {
             (
                 DifferenceVariance.Side(
@@ -48,9 +48,9 @@ struct Comparison {
         let hasRates = work != nil || pair.base.cores(1) != nil && pair.against.cores(1) != nil
         let rateSides = sides(whole.0, whole.1)
         var rateVariance = DifferenceVariance(base: rateSides.0, against: rateSides.1)
-        let baseTimes = Self.unitTimes(units.units.map(\.base), pair, isBase: true, whole: whole.0, units.baseCount)
-        let againstTimes = Self.unitTimes(
-            units.units.map(\.against), pair, isBase: false, whole: whole.1, units.againstCount)
+        let baseTimes = times.base.parts(units.units.map(\.base), pair.both, units.baseBasis, of: whole.0)
+        let againstTimes = times.against.parts(
+            units.units.map(\.against), pair.both, units.againstBasis, of: whole.1)
         let nothing = [Double](repeating: 0, count: baseValues.count)
         for (index, unit) in units.units.enumerated() {
             var weights: (Double?, Double?) = (nil, nil)
@@ -81,22 +81,6 @@ struct Comparison {
             variance: rateVariance, units: units, samples: samples,
             wholes: (wholeRate(pair.base, whole.0), wholeRate(pair.against, whole.1)),
             exposures: (exposure(pair.base, whole.0), exposure(pair.against, whole.1)))
-    }
-
-    /// Nanoseconds of the range, for each host with samples.
-    private static func hostTime(_ profile: NamedProfile) -> Double {
-        profile.range.seconds * 1e9 * Double(Set(profile.hostsWithSamples).count)
-    }
-
-    /// What each unit covered: hosts all of the range, blocks of time by their windows.
-    private static func unitTimes(
-        _ slices: [[Int]], _ pair: ProfilePair, isBase: Bool, whole: Double, _ count: Int
-    ) -> [Double] {
-        let basis = (isBase ? pair.base : pair.against).intervalBasis
-        if case .hosts = basis { return slices.map { $0.isEmpty ? 0 : whole / Double(max(1, count)) } }
-        let windows = slices.map { Double(Set($0.map { pair.both.slices[$0].window.start }).count) }
-        let all = windows.reduce(0, +)
-        return windows.map { all > 0 ? whole * $0 / all : 0 }
     }
 }
 

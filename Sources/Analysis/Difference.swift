@@ -220,17 +220,18 @@ struct Verdicts {
         }
     }
 
-    /// A share that changed while the rate went the other way, or by less than half as much and within chance, changed
-    /// because others did.
+    /// A share that changed while the rate went the other way or stood, or went by less than half as much and within chance,
+    /// changed because others did.
     func movement(of row: Int, _ comparison: Comparison, rate: Double) -> Movement {
         guard shares.qValues[row] <= rate else { return .withinNoise }
         let (before, after) = comparison.shares.ratios(row)
         let moved: Movement = after > before ? .grew : .shrank
         guard let rates, let ratios = comparison.rates?.ratios(row), before > 0, after > 0, ratios.base > 0,
-            ratios.against > 0, rates.qValues[row] > rate
+            ratios.against > 0
         else { return moved }
         let inShare = log(after / before)
         let inRates = log(ratios.against / ratios.base)
-        return inShare * inRates <= 0 || abs(inRates) < abs(inShare) / 2 ? .shareOnly : moved
+        if inShare * inRates <= 0 { return .shareOnly }
+        return rates.qValues[row] > rate && abs(inRates) < abs(inShare) / 2 ? .shareOnly : moved
     }
 }

@@ -11,6 +11,9 @@ struct DifferenceUnits {
     /// What the interval on the difference stands on: hosts only where both sides do.
     let basis: IntervalBasis
     private(set) var units: [Unit] = []
+    /// What either side's units are.
+    let baseBasis: IntervalBasis
+    let againstBasis: IntervalBasis
     /// Units on either side; 0 where its samples stand alone.
     let baseCount: Int
     let againstCount: Int
@@ -23,6 +26,7 @@ struct DifferenceUnits {
         let against = UnitsOfChance(slices: pair.against.slices, hosts: pair.against.hosts, overHosts: true)
         baseCount = base.basis.unitCount
         againstCount = against.basis.unitCount
+        (baseBasis, againstBasis) = (base.basis, against.basis)
         basis = Self.weaker(base.basis, against.basis)
         let offset = pair.base.slices.count
         if baseCount > 0 { units = base.slices.map { Unit(base: $0) } }
@@ -120,7 +124,7 @@ struct DifferenceVariance {
             sum += part
             weighted += part * part / Double(max(1, counts[stratum] - 1))
         }
-        guard weighted > 0 else { return (sum, .infinity) }
-        return (sum, sum * sum / weighted)
+        let freedom = sum * sum / weighted
+        return (sum, weighted > 0 && freedom.isFinite ? freedom : .infinity)
     }
 }

@@ -38,7 +38,8 @@ public struct FlameScope: Sendable {
         let count = rows * columns
         var covered = [Int64](repeating: 0, count: count)
         hasLosses = Array(repeating: false, count: count)
-        for window in moments.windows {
+        // A window with samples whose times are not known was not measured here: its cells would look idle.
+        for window in moments.windows where window.refused == 0 {
             let from = max(0, window.range.start.nanoseconds - range.start.nanoseconds)
             let to = min(span, window.range.end.nanoseconds - range.start.nanoseconds)
             guard from < to else { continue }

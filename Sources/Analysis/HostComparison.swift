@@ -61,6 +61,9 @@ public struct HostComparison: Sendable {
     /// Those that explain the split best first; only labels that some hosts have and others don't.
     public var labels: [LabelSplit]
 
+    /// Of hosts that don't differ, the functions of so many are tested.
+    private static let mostAlikeWithFunctions = 20
+
     /// Fewer hosts can't tell which of them is odd.
     public static let fewestHosts = 3
 
@@ -93,12 +96,13 @@ public struct HostComparison: Sendable {
                 functions: grouping.functions(of: members, 3).map { matrix.name(of: $0) })
         }
         var critical = CriticalValues()
-        hosts = order.prefix(max(0, limit)).map { host in
+        hosts = order.prefix(max(0, limit)).enumerated().map { place, host in
             ComparedHost(
-                name: name(host), samples: matrix.samples[host], cores: profile.cores(UInt64(matrix.whole[host])),
+                name: name(host), samples: matrix.samples[host], cores: profile.cores(UInt64(exactly: matrix.whole[host].rounded()) ?? .max),
                 distance: distances.distances[host], pValue: distances.pValues[host],
                 qValue: verdicts.qValues[host], differs: differs[host], group: grouping.groupOf[host],
-                functions: typical.functions(of: host, rate: rate, limit: functionLimit, &critical))
+                functions: differs[host] || place < Self.mostAlikeWithFunctions
+                    ? typical.functions(of: host, rate: rate, limit: functionLimit, &critical) : [])
         }
         labels = LabelSplits(profile, matrix, differs: differs).splits
     }

@@ -64,7 +64,13 @@ public struct NamedProfile: Sendable {
     }
 
     /// Of samples whose table the names were made for.
-    init(_ samples: SampleSet, names: StackNames, range: TimeRange?, filter: FrameFilter = FrameFilter()) {
+    ///
+    /// - Parameter known: the sums of the samples' slices, where they are known already.
+    init(
+        _ samples: SampleSet, names: StackNames, range: TimeRange?, filter: FrameFilter = FrameFilter(),
+        sums known: NodeSums? = nil
+    ) {
+        let sums = known ?? NodeSums(samples.slices, nodes: names.naming.namedNode.count)
         hosts = samples.hosts
         keys = samples.keys
         slices = samples.slices
@@ -82,7 +88,6 @@ public struct NamedProfile: Sendable {
 
         var selfValue = [UInt64](repeating: 0, count: naming.trie.count)
         var selfSamples = selfValue
-        var squares = 0.0
         var sampleCount: UInt64 = 0
         var totalValue: UInt64 = 0
         var shown = Shown(samples: 0, value: 0, unmatched: filter.names(without: naming.matchedFilters))
@@ -91,22 +96,8 @@ public struct NamedProfile: Sendable {
         let depths = naming.depths()
         let isUnnamed = naming.frames.map { $0.name.hasPrefix("[unknown") && $0.kind != .process && $0.kind != .thread }
         var unnamed: UInt64 = 0
-        var quality: StackQuality?
-        // What a sample counts as depends on its node alone: entries, of which there are many more, are only added up.
-        var countOfNode = [UInt64](repeating: 0, count: naming.namedNode.count)
-        var weightOfNode = countOfNode
-        for slice in samples.slices {
-            let stacks = slice.stacks
-            for index in stacks.nodes.indices {
-                let (node, count, weight) = (Int(stacks.nodes[index]), stacks.counts[index], stacks.weights[index])
-                countOfNode[node] &+= count
-                weightOfNode[node] &+= weight
-                if count > 0 { squares += Double(weight) * Double(weight) / Double(count) }
-            }
-            quality = quality.map { $0 + slice.quality } ?? slice.quality
-        }
-        for original in countOfNode.indices where countOfNode[original] > 0 || weightOfNode[original] > 0 {
-            let (count, weight) = (countOfNode[original], weightOfNode[original])
+        for original in sums.counts.indices where sums.counts[original] > 0 || sums.weights[original] > 0 {
+            let (count, weight) = (sums.counts[original], sums.weights[original])
             let node = Int(naming.namedNode[original])
             selfValue[node] &+= weight
             selfSamples[node] &+= count
@@ -137,8 +128,8 @@ public struct NamedProfile: Sendable {
         self.selfSamples = selfSamples
         self.sampleCount = sampleCount
         self.totalValue = totalValue
-        effectiveSamples = squares > 0 ? Double(totalValue) * Double(totalValue) / squares : 0
-        self.quality = seen.corrected(quality ?? StackQuality(whole: nil, cut: nil, broken: nil))
+        effectiveSamples = sums.squares > 0 ? Double(totalValue) * Double(totalValue) / sums.squares : 0
+        self.quality = seen.corrected(sums.quality ?? StackQuality(whole: nil, cut: nil, broken: nil))
         incompleteStacks = incomplete.result(frames: naming.frames)
     }
 
@@ -167,6 +158,43 @@ public struct NamedProfile: Sendable {
     /// `value` as cores: CPU seconds per second of the range; nil where it is no CPU time or the range is empty.
     public func cores(_ value: UInt64) -> Double? {
         Analysis.cores(value, type: type, range: range)
+    }
+}
+
+/// What slices add up to by node of their table: there are many more entries than nodes, and what a sample counts as
+/// depends on its node alone.
+struct NodeSums {
+    private(set) var counts: [UInt64]
+    private(set) var weights: [UInt64]
+    /// Of the weights of single samples: Σ w² / n over the entries.
+    private(set) var squares = 0.0
+    private(set) var quality: StackQuality?
+
+    init(_ slices: [SampleSlice], nodes: Int) {
+        counts = [UInt64](repeating: 0, count: nodes)
+        weights = counts
+        for slice in slices {
+            let stacks = slice.stacks
+            for index in stacks.nodes.indices {
+                let (node, count, weight) = (Int(stacks.nodes[index]), stacks.counts[index], stacks.weights[index])
+                counts[node] &+= count
+                weights[node] &+= weight
+                if count > 0 { squares += Double(weight) * Double(weight) / Double(count) }
+            }
+            quality = quality.map { $0 + slice.quality } ?? slice.quality
+        }
+    }
+
+    /// Of both over the same table.
+    static func + (left: NodeSums, right: NodeSums) -> NodeSums {
+        var sums = left
+        for node in right.counts.indices {
+            sums.counts[node] &+= right.counts[node]
+            sums.weights[node] &+= right.weights[node]
+        }
+        sums.squares += right.squares
+        if let quality = right.quality { sums.quality = sums.quality.map { $0 + quality } ?? quality }
+        return sums
     }
 }
 

@@ -8,7 +8,8 @@ extension DifferenceTree {
     ///   - pair: that the tree was made of.
     ///   - smallestShare: nodes below it on both sides are not tested and count as within noise.
     public func movements(
-        of pair: ProfilePair, falseDiscoveryRate rate: Double = 0.05, smallestShare: Double = 0.0005
+        of pair: ProfilePair, falseDiscoveryRate rate: Double = 0.05, smallestShare: Double = 0.0005,
+        work: WorkDone? = nil
     ) -> [Movement] {
         // What is tested are rows; a node that isn't belongs to the row above it.
         var rowOf = [UInt32](repeating: 0, count: tree.nodes.count)
@@ -41,7 +42,7 @@ extension DifferenceTree {
             return (Double(sums[0]), sums.map { Double($0) })
         }
         let sides = (addUp(pair.base.slices.indices).rows, addUp(pair.base.slices.count..<both.slices.count).rows)
-        let comparison = Comparison(pair, totals: sides) { addUp($0) }
+        let comparison = Comparison(pair, totals: sides, work: work) { addUp($0) }
         let verdicts = Verdicts(comparison, rate: rate)
         return tree.nodes.indices.map { node in
             isRow[node] ? verdicts.movement(of: Int(rowOf[node]), comparison, rate: rate) : .withinNoise

@@ -20,8 +20,8 @@ public struct Regression: Hashable, Sendable {
 
 /// Functions that take more than before, by proof and by size.
 ///
-/// A function grew where its share did beyond chance and its cores per host did, too: one whose share changed because
-/// others shrank is counted apart.
+/// A function grew where its share did beyond chance, and not only because others shrank (`Movement`): such ones are
+/// counted apart.
 public struct Regressions: Sendable {
     /// The comparison behind it, without rows.
     public var difference: Difference

@@ -38,12 +38,8 @@ public struct SamplePair: Sendable {
         self.samples = samples
     }
 
-    var baseSamples: SampleSet { part(samples.slices[..<baseSliceCount]) }
-    var againstSamples: SampleSet { part(samples.slices[baseSliceCount...]) }
-
-    private func part(_ slices: ArraySlice<SampleSlice>) -> SampleSet {
-        SampleSet(stacks: samples.stacks, hosts: samples.hosts, keys: samples.keys, slices: Array(slices))
-    }
+    var baseSlices: [SampleSlice] { Array(samples.slices[..<baseSliceCount]) }
+    var againstSlices: [SampleSlice] { Array(samples.slices[baseSliceCount...]) }
 }
 
 extension StackCounts {
@@ -76,25 +72,27 @@ public struct ProfilePair: Sendable {
         _ pair: SamplePair, symbolizer: some Symbolizer, baseRange: TimeRange? = nil, againstRange: TimeRange? = nil
     ) {
         let names = StackNames(pair.samples, symbolizer: symbolizer)
-        base = NamedProfile(pair.baseSamples, names: names, range: baseRange)
-        against = NamedProfile(pair.againstSamples, names: names, range: againstRange)
-        both = NamedProfile(pair.samples, names: names, range: nil)
-        hostTime = nil
+        self.init(
+            pair.samples, base: pair.baseSlices, against: pair.againstSlices, names: names, filter: FrameFilter(),
+            ranges: (baseRange, againstRange), hostTime: nil)
     }
 
-    /// Two parts of one set of samples, for whose table the names were made.
+    /// Two parts of a set of samples, for whose table the names were made: its slices are those of the base, then those of
+    /// the other side.
     init(
         _ samples: SampleSet, base: [SampleSlice], against: [SampleSlice], names: StackNames, filter: FrameFilter,
-        ranges: (base: TimeRange, against: TimeRange), hostTime: (base: Double, against: Double)
+        ranges: (base: TimeRange?, against: TimeRange?), hostTime: (base: Double, against: Double)?
     ) {
-        func profile(_ slices: [SampleSlice], _ range: TimeRange?) -> NamedProfile {
-            NamedProfile(
-                SampleSet(stacks: samples.stacks, hosts: samples.hosts, keys: samples.keys, slices: slices),
-                names: names, range: range, filter: filter)
+        func part(_ slices: [SampleSlice]) -> SampleSet {
+            SampleSet(stacks: samples.stacks, hosts: samples.hosts, keys: samples.keys, slices: slices)
         }
-        self.base = profile(base, ranges.base)
-        self.against = profile(against, ranges.against)
-        both = profile(base + against, nil)
+        let nodes = names.naming.namedNode.count
+        let sums = (base: NodeSums(base, nodes: nodes), against: NodeSums(against, nodes: nodes))
+        self.base = NamedProfile(part(base), names: names, range: ranges.base, filter: filter, sums: sums.base)
+        self.against = NamedProfile(
+            part(against), names: names, range: ranges.against, filter: filter, sums: sums.against)
+        both = NamedProfile(
+            samples, names: names, range: nil, filter: filter, sums: sums.base + sums.against)
         self.hostTime = hostTime
     }
 }

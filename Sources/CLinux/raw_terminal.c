@@ -2,6 +2,7 @@
 #include "raw_terminal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -24,8 +25,11 @@ static volatile sig_atomic_t is_taken, has_handlers;
 static const char enter[] = "\033[?1049h\033[?25l\033[?7l\033[2J";
 static const char leave[] = "\033[0m\033[?7h\033[?25h\033[?1049l";
 
+// A terminal that takes nothing for a fifth of a second is given up: whatever ends the program must be able to.
 static void put(const char *text, size_t count) {
     while (count > 0) {
+        struct pollfd room = {.fd = terminal_output, .events = POLLOUT};
+        if (poll(&room, 1, 200) == 0) return;
         ssize_t written = write(terminal_output, text, count);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return;
@@ -39,8 +43,11 @@ void linux_terminal_give_back(void) {
     if (!is_taken) return;
     is_taken = 0;
     put(leave, sizeof leave - 1);
-    tcsetattr(terminal_input, TCSADRAIN, &before);
+    // TCSADRAIN would wait for a terminal that takes nothing.
+    tcsetattr(terminal_input, TCSANOW, &before);
 }
+
+void linux_terminal_leave_alone(void) { is_taken = 0; }
 
 static void tell(int number) {
     int saved = errno;
@@ -70,11 +77,12 @@ static void set_handlers(void) {
 }
 
 int linux_terminal_take(int input, int output, int signals) {
-    if (is_taken) return 0;
     terminal_input = input;
     terminal_output = output;
     signal_pipe = signals;
-    if (tcgetattr(input, &before) < 0) return -errno;
+    // A shell may have set the terminal back while this process was stopped: it is taken again, and what it was before
+    // stays known.
+    if (!is_taken && tcgetattr(input, &before) < 0) return -errno;
     if (!has_handlers) set_handlers();
     static int is_registered;
     if (!is_registered) is_registered = atexit(linux_terminal_give_back) == 0;
@@ -84,7 +92,7 @@ int linux_terminal_take(int input, int output, int signals) {
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
     is_taken = 1;
-    if (tcsetattr(input, TCSADRAIN, &raw) < 0) {
+    if (tcsetattr(input, TCSANOW, &raw) < 0) {
         int code = errno;
         is_taken = 0;
         return -code;

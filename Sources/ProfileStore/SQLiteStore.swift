@@ -33,7 +33,7 @@ public final class SQLiteStore: ProfileStore {
     }
 
     /// A window that ends later than this after now is not taken: it would outlive retention.
-    static let maximumLead: Int64 = 86_400_000_000_000
+    public static let maximumLead: Int64 = 86_400_000_000_000
     /// Nodes at which a file is closed, so that its dictionary fits in memory: 8 bytes and a slot of a table each.
     static let maximumNodes = 8 << 20
     /// Batches and bytes of one commit.

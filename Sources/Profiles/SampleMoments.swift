@@ -21,10 +21,13 @@ public struct SampleMoments: Sendable {
         public var range: TimeRange
         /// Samples of the host that were lost meanwhile, whosoever.
         public var dropped: UInt64
+        /// Samples of it whose times found no room.
+        public var refused: UInt64
 
-        public init(range: TimeRange, dropped: UInt64) {
+        public init(range: TimeRange, dropped: UInt64, refused: UInt64 = 0) {
             self.range = range
             self.dropped = dropped
+            self.refused = refused
         }
     }
 

@@ -74,6 +74,10 @@ private struct Session {
 
     /// How long an ESC waits for the rest of a key's sequence, in milliseconds.
     private static let escapeDelay: Int32 = 50
+    /// Milliseconds after which it is looked whether the terminal is this program's again.
+    private static let foregroundDelay: Int32 = 500
+    /// The kernel calls a terminal writable where it has room for as many bytes.
+    private static let pieceBytes = 256
 
     init(graph: TerminalFlameGraph, abilities: TerminalAbilities, signals: Int32) {
         self.graph = graph
@@ -92,11 +96,18 @@ private struct Session {
                 pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0),
             ]
-            let count = unsafe poll(&waits, isTaken ? 2 : 1, keys.isWaiting ? Self.escapeDelay : -1)
+            let delay = keys.isWaiting ? Self.escapeDelay : isTaken ? -1 : Self.foregroundDelay
+            let count = unsafe poll(&waits, isTaken ? 2 : 1, delay)
             if count < 0, errno != EINTR { throw .system(call: "poll", errno: errno) }
             if count == 0 {
                 for key in keys.finish() where !graph.handle(key, in: size) { return nil }
-                draw()
+                // A shell that brings a running job to the foreground sends no signal.
+                if !isTaken, linux_terminal_is_foreground(STDIN_FILENO) != 0 {
+                    try take(pipe)
+                    isTaken = true
+                    drawn = []
+                }
+                if isTaken { draw() }
                 continue
             }
             if waits[0].revents != 0 {
@@ -105,7 +116,11 @@ private struct Session {
                     case SIGWINCH: drawn = []
                     case SIGCONT:
                         // In the background the terminal is another's.
-                        guard linux_terminal_is_foreground(STDIN_FILENO) != 0 else { continue }
+                        guard linux_terminal_is_foreground(STDIN_FILENO) != 0 else {
+                            linux_terminal_leave_alone()
+                            isTaken = false
+                            continue
+                        }
                         try take(pipe)
                         isTaken = true
                         drawn = []
@@ -154,8 +169,7 @@ private struct Session {
             rows.append(grid.bytes(ofRow: row, colours: abilities.colours))
             if !isKnown || drawn[row] != rows[row] { bytes += rows[row] }
         }
-        drawn = rows
-        write(bytes)
+        drawn = write(bytes) ? rows : []
     }
 
     /// What can be read at once, at most a screenful of keys.
@@ -167,16 +181,26 @@ private struct Session {
         return Array(bytes.prefix(max(0, count)))
     }
 
-    /// A terminal that takes no more is found by the next read.
-    private func write(_ bytes: [UInt8]) {
+    /// Whether the terminal took all of it. A signal goes first: a terminal that takes nothing must not keep the program
+    /// from ending. A terminal that is gone is found by the next read.
+    private func write(_ bytes: [UInt8]) -> Bool {
         var start = 0
         while start < bytes.count {
+            var waits = [
+                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0),
+            ]
+            if unsafe poll(&waits, 2, -1) < 0, errno != EINTR { return false }
+            if waits[0].revents != 0 { return false }
+            // So much fits where a terminal says that there is room.
+            let size = min(Self.pieceBytes, bytes.count - start)
             let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.write(STDOUT_FILENO, buffer.baseAddress?.advanced(by: start), buffer.count - start)
+                unsafe Glibc.write(STDOUT_FILENO, buffer.baseAddress?.advanced(by: start), size)
             }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
+            if count < 0, errno == EINTR || errno == EAGAIN { continue }
+            guard count > 0 else { return false }
             start += count
         }
+        return true
     }
 }

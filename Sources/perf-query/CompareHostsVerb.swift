@@ -33,9 +33,10 @@ struct CompareHostsVerb: AsyncParsableCommand {
     @OptionGroup var table: TableOptions
 
     func validate() throws {
+        if selection.explain { throw ValidationError("--explain: compare-hosts does not tell its steps yet") }
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be 1 to 10000") }
         guard (1...1000).contains(functions) else { throw ValidationError("--functions must be 1 to 1000") }
-        guard fdr > 0, fdr < 1 else { throw ValidationError("--fdr must lie between 0 and 1") }
+        guard fdr >= 1e-6, fdr < 1 else { throw ValidationError("--fdr must lie between 0.000001 and 1") }
         guard selection.service.contains(where: { !$0.hasPrefix("!") }) else {
             throw ValidationError("--service is missing: hosts are compared within a service")
         }

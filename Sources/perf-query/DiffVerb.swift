@@ -109,7 +109,7 @@ struct DiffVerb: AsyncParsableCommand {
     func validate() throws {
         if selection.explain { throw ValidationError("--explain: diff does not tell its steps yet") }
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be 1 to 10000") }
-        guard fdr > 0, fdr < 1 else { throw ValidationError("--fdr must lie between 0 and 1") }
+        guard fdr >= 1e-6, fdr < 1 else { throw ValidationError("--fdr must lie between 0.000001 and 1") }
         if let failIf, FailCondition(failIf) == nil {
             throw ValidationError("--fail-if: '\(failIf)' is not \(FailCondition.expected)")
         }
@@ -185,7 +185,16 @@ struct DiffVerb: AsyncParsableCommand {
             case .json: try put(condition == nil ? reply.body : answer.json() + [10])
             default: try put(Array(DiffTable(answer).text(inColour: output == nil && table.color.isUsed).utf8))
             }
-            if condition == nil { sayNote(of: reply) }
+            if condition == nil {
+                sayNote(of: reply)
+            } else {
+                // What was cut away here is no news; what makes the verdict poor is.
+                for (side, header) in [("base", answer.base.header), ("against", answer.against.header)] {
+                    for warning in header.warnings ?? [] {
+                        Terminal.standardError.writeLine("warning: \(side): \(warning)")
+                    }
+                }
+            }
             guard broken.isEmpty else {
                 let first = broken.prefix(3).map(\.name).joined(separator: ", ") + (broken.count > 3 ? ", …" : "")
                 throw Failure(

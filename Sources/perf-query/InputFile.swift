@@ -38,7 +38,7 @@ enum InputFile {
     /// name.
     static func perfScript(of file: [UInt8], limit: Int) throws(InputFileError) -> [UInt8] {
         // perf seeks in a file, and reads what `perf record -o -` wrote as a stream: that has a header of 16 bytes.
-        let isStream = file.count > 8 && (file[8] == 16 || file[8..<16] == [0, 0, 0, 0, 0, 0, 0, 16])
+        let isStream = file.count >= 16 && (file[8] == 16 || file[8..<16] == [0, 0, 0, 0, 0, 0, 0, 16])
         guard let open = unsafe tmpfile() else { throw InputFileError(number: errno) }
         defer { unsafe _ = fclose(open) }
         let copy = unsafe fileno(open)

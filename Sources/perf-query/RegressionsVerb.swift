@@ -77,7 +77,7 @@ struct RegressionsVerb: AsyncParsableCommand {
         }
         if selection.explain { throw ValidationError("--explain: regressions does not tell its steps yet") }
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be 1 to 10000") }
-        guard fdr > 0, fdr < 1 else { throw ValidationError("--fdr must lie between 0 and 1") }
+        guard fdr >= 1e-6, fdr < 1 else { throw ValidationError("--fdr must lie between 0.000001 and 1") }
     }
 
     func run() async throws {

@@ -249,3 +249,49 @@ func `95 % intervals on a change hold the truth about 95 times in 100`(hosts: In
     let slow = try #require(perRequest.row("slow"))
     #expect(slow.movement == .grew && slow.rates.map { $0.delta.low > 0.9e6 && $0.delta.high < 1.1e6 } == true)
 }
+
+@Test func `a version is measured for the time that its hosts ran it`() throws {
+    var base = SampleBuilder(), against = SampleBuilder()
+    for host in 0..<4 {
+        // One core each: 1.4 for half an hour with f at 10 %, then 1.5 for five minutes with f at 15 %.
+        for window in 0..<180 {
+            let noise = UInt64((window * 7 + host * 3) % 5)
+            base.add(
+                host: "h\(host)", version: "1.4", window: window,
+                stacks: [("p/t;main;f", 100 + noise), ("p/t;main;g", 900 - noise)])
+        }
+        for window in 180..<210 {
+            let noise = UInt64((window * 7 + host * 3) % 5)
+            against.add(
+                host: "h\(host)", version: "1.5", window: window,
+                stacks: [("p/t;main;f", 150 + noise), ("p/t;main;g", 850 - noise)])
+        }
+    }
+    let all = TimeRange(start: base.samples.slices[0].window.start, end: try #require(against.samples.slices.last).window.end)
+    let pair = ProfilePair(
+        SamplePair(base: base.samples, against: against.samples), symbolizer: NamesByAddress(), baseRange: all,
+        againstRange: all)
+    let row = try #require(Difference(pair, options: DifferenceOptions(sort: .self)).row("f"))
+    let rates = try #require(row.rates)
+    #expect(abs(rates.base - 0.102) < 0.003 && abs(rates.against - 0.152) < 0.012, "\(rates)")
+    #expect(row.movement == .grew)
+}
+
+@Test func `a function whose cores fell did not grow, however large its share is now`() throws {
+    func side(_ window: Int, f: UInt64, rest: UInt64) -> SampleSet {
+        var builder = SampleBuilder()
+        for host in 0..<6 {
+            for step in 0..<6 {
+                let noise = UInt64((host * 5 + step * 3 + window) % 7)
+                builder.add(
+                    host: "h\(host)", window: window + step,
+                    stacks: [("p/t;main;f", f + noise), ("p/t;main;rest", rest - noise)])
+            }
+        }
+        return builder.samples
+    }
+    let found = difference(side(0, f: 300, rest: 2700), side(10, f: 240, rest: 960), DifferenceOptions(sort: .self))
+    let row = try #require(found.row("f"))
+    #expect(row.isSignificant && row.delta.low > 0.08 && row.rates.map { $0.delta.high < 0 } == true)
+    #expect(row.movement == .shareOnly)
+}

@@ -4,7 +4,7 @@ import Testing
     arguments: [
         (["diff"], "Missing expected argument '--base <selection>'"),
         (["diff", "--base", "", "--against", "", "--fail-if", "grew<2%"], "--fail-if: 'grew<2%' is not grew>N%"),
-        (["diff", "--base", "", "--against", "", "--fdr", "1"], "--fdr must lie between 0 and 1"),
+        (["diff", "--base", "", "--against", "", "--fdr", "1"], "--fdr must lie between 0.000001 and 1"),
         (["diff", "--base", "", "--against", "", "--threads"], "--threads is for --format folded, svg and html"),
         (["diff", "--base", "", "--against", "", "--work", "5:0"], "--work: '5:0' is not BASE:AGAINST"),
         (["compare-hosts"], "--service is missing: hosts are compared within a service"),

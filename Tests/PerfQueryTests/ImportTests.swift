@@ -2,6 +2,20 @@ import Foundation
 import Testing
 
 @Suite struct ImportVerbTests {
+    @Test func `a perf.data of a few bytes is an error that names it`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("import-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for length in [8, 9, 11, 15, 16] {
+            let file = Data(("PERFILE2" + String(repeating: "x", count: length - 8)).utf8)
+            try file.write(to: folder.appendingPathComponent("short.data"))
+            let run = try await ProgramRun.perfQuery(
+                ["import", "--service", "s", "--host", "h", "--server", "http://127.0.0.1:1", "short.data"],
+                directory: folder)
+            #expect(run.status == 1 && run.errors.contains("short.data"), "\(length): \(run.status) \(run.errors)")
+        }
+    }
+
     /// A server that takes the first import and refuses the second.
     @Test func `what was imported is told as JSON also when a later file can't be sent`() async throws {
         let stored = #"{"samples":3,"stored":3,"alreadyStored":0}"#

@@ -341,6 +341,9 @@ import Yams
             ("/api/v1/compare-hosts", 400), ("/api/v1/compare-hosts?service=wbe", 404),
             ("/api/v1/compare-hosts?service=web&functions=0", 400),
             ("/api/v1/regressions?service=web&at=-30s&from=-1h&to=now", 400),
+            ("/api/v1/regressions?service=web&at=1700-01-01T00:00:00Z", 404),
+            ("/api/v1/diff?base=service=web&against=service=db&work=1e-90:1e-90", 400),
+            ("/api/v1/diff?base=service=web&against=service=db&fdr=1e-20", 400),
             ("/api/v1/regressions?service=web", 400), ("/api/v1/regressions?at=-1m", 400),
             ("/api/v1/regressions?service=web&at=now", 400), ("/api/v1/regressions?service=web&at=noon", 400),
             ("/api/v1/regressions?service=web&at=-1m&min=x", 400),
@@ -377,6 +380,16 @@ import Yams
                 path: "/api/v1/import", status: answer.status, type: answer.type, body: answer.body)
             #expect(problems == [])
         }
+        // An import that ends in the future is not stored in half.
+        func part(_ sequence: UInt64, at window: Timestamp) throws -> [UInt8] {
+            try Message.batch(try batch(agent: 78, epoch: 78, sequence: sequence, at: window, taken: 60)).encoded()
+        }
+        let first = try part(1, at: Self.recent(3))
+        let late = try part(2, at: Self.recent(0) + 200_000 * 1_000_000_000)
+        let refused = try await server.post("/api/v1/import", type: batches, first + late)
+        #expect(refused.status == 400 && String(decoding: refused.body, as: UTF8.self).contains("future"))
+        let again = try await server.post("/api/v1/import", type: batches, first)
+        #expect(again.status == 200 && String(decoding: again.body, as: UTF8.self).contains("\"alreadyStored\":0}"))
         asked.insert("/api/v1/import")
         #expect(asked == openAPI.paths)
         for endpoint in Question.Endpoint.allCases {

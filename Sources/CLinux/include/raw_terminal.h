@@ -9,11 +9,15 @@ struct linux_terminal_size {
 
 // Switches the terminal of `input` and `output` to single keys without echo, to its alternate screen and to no cursor.
 // SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT and SIGWINCH become bytes that `signals` (the writing end of a pipe
-// that does not block) gets. What kills at once (SIGSEGV, SIGABRT, …) gives the terminal back first.
+// that does not block) gets. What kills at once (SIGSEGV, SIGABRT, …) gives the terminal back first, where
+// there is stack left for it. Takes a terminal again that a shell has set back meanwhile.
 int linux_terminal_take(int input, int output, int signals);
 
 // Puts everything back but the handlers of signals; nothing where it was given back already.
 void linux_terminal_give_back(void);
+
+// Forgets that it was taken, without a word to the terminal: in the background it is another's.
+void linux_terminal_leave_alone(void);
 
 // Ends the handling that `linux_terminal_take` began.
 void linux_terminal_release_signals(void);

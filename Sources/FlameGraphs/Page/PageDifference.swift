@@ -24,7 +24,7 @@ struct PageDifference: Sendable {
         self.movements = movements
         var judged: [Function: Movement] = [:]
         for row in functions { judged[Function(name: row.name, module: row.module, file: row.file)] = row.movement }
-        ofFunctions = difference.tree.frames.map { judged[Function($0)] }
+        ofFunctions = difference.tree.frames.map { Function.isOne($0) ? judged[Function($0)] : nil }
     }
 
     /// As the page's script numbers them; 4 stands for what was not judged.
@@ -53,12 +53,19 @@ struct PageDifference: Sendable {
         var name: String
         var module: String
         var file: String
+        /// Processes, threads and markers are none, whatever their names.
+        var isCode = true
 
         init(name: String, module: String, file: String) {
             (self.name, self.module, self.file) = (name, module, file)
         }
 
-        init(_ frame: NamedFrame) { self.init(name: frame.name, module: frame.module, file: frame.file) }
+        init(_ frame: NamedFrame) {
+            self.init(name: frame.name, module: frame.module, file: frame.file)
+            isCode = Self.isOne(frame)
+        }
+
+        static func isOne(_ frame: NamedFrame) -> Bool { ![.process, .thread, .marker].contains(frame.kind) }
     }
 }
 
@@ -105,7 +112,7 @@ struct DifferenceFunctionTable {
         rows = Array(
             tree.frames.indices.compactMap { frame in
                 guard sums[frame].base > 0 || sums[frame].against > 0,
-                    ![.process, .thread, .marker].contains(tree.frames[frame].kind)
+                    PageDifference.Function.isOne(tree.frames[frame])
                 else { return nil }
                 return Row(
                     frame: frame, base: Double(sums[frame].base) / wholes.0,

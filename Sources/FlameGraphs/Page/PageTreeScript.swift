@@ -161,13 +161,25 @@ extension FlameGraphPage {
             }
         }
 
+        /** By frame, the first one of the same function: inlined copies are of one name, module and file. */
+        const functionOf = new Uint32Array(frameCount);
+        {
+            const first = new Map();
+            for (let f = 0; f < frameCount; f++) {
+                // Processes, threads and markers are no functions, whatever their names.
+                const key = [facts.kinds[f] === "-", facts.moduleOf[f], facts.fileOf[f], names[f]].join("\0");
+                if (!first.has(key)) first.set(key, f);
+                functionOf[f] = first.get(key);
+            }
+        }
+
         /** What calls a function and what it calls, wherever it stands; within its own callees it is a callee. */
         function sandwich(tree, frame) {
             const callers = new Merger(frame), callees = new Merger(frame);
             const merged = new Uint32Array(tree.count);
             let i = 1;
             while (i < tree.count) {
-                if (tree.frame[i] !== frame) { i++; continue; }
+                if (functionOf[tree.frame[i]] !== functionOf[frame]) { i++; continue; }
                 callers.add(0, tree, i);
                 callees.add(0, tree, i);
                 merged[i] = 0;
@@ -182,17 +194,6 @@ extension FlameGraphPage {
             }
             if (isDifference) callers.movement[0] = callees.movement[0] = facts.movements[frame];
             return { callers: callers.tree(), callees: callees.tree() };
-        }
-
-        /** By frame, the first one of the same function: inlined copies are of one name, module and file. */
-        const functionOf = new Uint32Array(frameCount);
-        {
-            const first = new Map();
-            for (let f = 0; f < frameCount; f++) {
-                const key = names[f] + "\0" + facts.moduleOf[f] + "\0" + facts.fileOf[f];
-                if (!first.has(key)) first.set(key, f);
-                functionOf[f] = first.get(key);
-            }
         }
 
         /** By function: own and total weight, of two sides the total of each; recursion counted once. */

@@ -45,7 +45,8 @@ extension ForeignSamples {
                     weight: UInt64(nanoseconds))
             }
             for (caller, times) in callers {
-                // Newer files have times of each caller, older ones only how often it called.
+                // Newer files have times of each caller, older ones only how often it called. All may share one dictionary.
+                try budget.take(8, at: .sample(index + 1))
                 guard case .tuple = times else { continue }
                 let own = max(0, min(rest, try seconds(times).own * 1e9))
                 rest -= own

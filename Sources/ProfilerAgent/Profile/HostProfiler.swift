@@ -90,6 +90,10 @@ public final class HostProfiler: Sendable {
                 "\(moments.refused) samples are without their times: more than fit into memory; a lower --rate or a shorter"
                     + " --duration has fewer")
         }
+        let lost = thread.outcome?.ledger.dropped.values.reduce(UInt64(0), &+) ?? 0
+        if request.span != nil, lost > 0 {
+            notes.append("\(lost) samples dropped are those of the whole measurement, not of the span alone")
+        }
         let profile = NamedProfile(samples, symbolizer: symbolizer, depth: request.depth, range: range)
         let outcome = thread.outcome
         if outcome?.wasRingReduced == true {
@@ -100,7 +104,8 @@ public final class HostProfiler: Sendable {
         if let command {
             let seconds = ended.map { Double($0.cpuNanoseconds) / 1e9 }
             commandOutcome = .init(process: command.process, exitCode: ended?.exitCode, cpuSeconds: seconds)
-            if !isWholeHost, let seconds {
+            // Of a span it is not known what the command used.
+            if !isWholeHost, request.span == nil, let seconds {
                 notes.append(Self.notSeen(used: seconds, sampled: Double(profile.totalValue) / 1e9))
             }
         }

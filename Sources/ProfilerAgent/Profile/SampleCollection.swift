@@ -17,8 +17,10 @@ struct SampleCollection: Sendable {
 
     /// - Parameter dropped: samples of the host that were lost during the window.
     mutating func add(_ window: NamedWindow, range: TimeRange, dropped: UInt64 = 0) {
-        moments.windows.append(SampleMoments.Window(range: range, dropped: dropped))
-        moments.refused &+= window.refusedMoments
+        let kept = window.moments.prefix(max(0, Self.mostMoments - moments.moments.count))
+        let refused = window.refusedMoments &+ UInt64(window.moments.count - kept.count)
+        moments.windows.append(SampleMoments.Window(range: range, dropped: dropped, refused: refused))
+        moments.refused &+= refused
         guard !window.series.isEmpty else { return }
         let map = samples.stacks.merge(window.stacks)
         var keyOfSeries: [UInt32] = []
@@ -43,8 +45,6 @@ struct SampleCollection: Sendable {
                     host: 0, key: key, window: range, samplesPerSecond: part.samplesPerSecond, stacks: counts,
                     quality: part.quality))
         }
-        let kept = window.moments.prefix(max(0, Self.mostMoments - moments.moments.count))
-        moments.refused &+= UInt64(window.moments.count - kept.count)
         moments.moments += kept.map { moment in
             SampleMoments.Moment(
                 time: moment.time, key: keyOfSeries[Int(moment.key)], node: map[Int(moment.node)],

@@ -126,11 +126,11 @@ struct ParameterValues {
         return number
     }
 
-    /// Above 0 and below 1.
+    /// From 10⁻⁶, below which no sum of probabilities is told from 1, and below 1.
     func fraction(_ name: String) throws(APIError) -> Double? {
         guard let text = given[name] else { return nil }
-        guard let number = Double(text), number > 0, number < 1 else {
-            throw APIError(.badRequest, "\(name): '\(text)' is not a number between 0 and 1")
+        guard let number = Double(text), number >= 1e-6, number < 1 else {
+            throw APIError(.badRequest, "\(name): '\(text)' is not a number from 0.000001 to 1")
         }
         return number
     }

@@ -32,17 +32,23 @@ extension QueryService {
             let profiles = ProfilePair(
                 pair, symbolizer: ModuleSymbolizer(tables: tables, names: question.names),
                 baseRange: base.stored.coveredRange, againstRange: against.stored.coveredRange)
+            let headers = (base.header(profiles.base), against.header(profiles.against))
+            let warnings = [
+                Self.warning(headers.0, side: "base"), Self.warning(headers.1, side: "against"),
+            ]
             switch question.format {
             case .folded:
                 let folded = DifferentialFolded(
                     of: profiles, withThreads: question.withThreads, withLines: question.withLines,
                     measure: question.measure, isPlain: question.isPlain)
-                return Answer(contentType: "text/plain; charset=utf-8", bytes: folded.bytes, note: folded.note)
+                return Answer(contentType: "text/plain; charset=utf-8", bytes: folded.bytes,
+                    note: Self.note(of: warnings + [folded.note]))
             case .svg, .html:
                 let tree = DifferenceTree(profiles, withThreads: question.withThreads)
                 let measure = question.measure ?? profiles.naturalMeasure
                 let rate = question.options.falseDiscoveryRate
-                let movements = tree.movements(of: profiles, falseDiscoveryRate: rate)
+                let movements = tree.movements(
+                    of: profiles, falseDiscoveryRate: rate, work: question.options.work)
                 func words(_ side: StoredSide, _ profile: NamedProfile) -> String {
                     let (start, end) = TimeText.pair(profile.range.start, profile.range.end)
                     return "\(Grouped.text(profile.sampleCount)) samples, \(start) to \(end)"
@@ -50,12 +56,14 @@ extension QueryService {
                 let subtitle = "base \(words(base, profiles.base)); against \(words(against, profiles.against))"
                 if question.format == .html {
                     let rows = Difference(
-                        profiles, options: DifferenceOptions(limit: Int.max, falseDiscoveryRate: rate)
+                        profiles, options: DifferenceOptions(
+                            limit: Int.max, falseDiscoveryRate: rate, work: question.options.work)
                     ).rows
                     let page = FlameGraphPage(
                         tree, movements: movements, functions: rows, widths: question.widths, measure: measure,
                         unitName: profiles.base.unitName(measure), title: "Difference", subtitle: subtitle)
-                    return Answer(contentType: "text/html; charset=utf-8", bytes: page.html())
+                    return Answer(
+                        contentType: "text/html; charset=utf-8", bytes: page.html(), note: Self.note(of: warnings))
                 }
                 let graph = DifferentialFlameGraph(
                     tree, movements: movements, widths: question.widths, measure: measure,
@@ -63,19 +71,20 @@ extension QueryService {
                 return Answer(
                     contentType: "image/svg+xml",
                     bytes: graph.svg(
-                        title: "Difference, as wide as \(question.widths.rawValue)", subtitle: subtitle))
+                        title: "Difference, as wide as \(question.widths.rawValue)", subtitle: subtitle),
+                    note: Self.note(of: warnings))
             case .json:
                 let difference = Difference(profiles, options: question.options)
-                let headers = (base.header(profiles.base), against.header(profiles.against))
                 let answer = DiffAnswer(
                     base: headers.0, against: headers.1, difference: difference, options: question.options)
-                let note = Self.note(of: [
-                    Self.warning(headers.0, side: "base"), Self.warning(headers.1, side: "against"),
+                let rest: [String?] = [
                     difference.rows.count < difference.rowCount
                         ? "\(Grouped.text(UInt64(difference.rows.count))) of "
-                            + "\(Grouped.text(UInt64(difference.rowCount))) functions; a larger limit shows more" : nil,
-                ])
-                return Answer(contentType: "application/json", bytes: answer.json() + [0x0A], note: note)
+                            + "\(Grouped.text(UInt64(difference.rowCount))) functions; a larger limit shows more" : nil
+                ]
+                return Answer(
+                    contentType: "application/json", bytes: answer.json() + [0x0A],
+                    note: Self.note(of: warnings + rest))
             }
         }
     }

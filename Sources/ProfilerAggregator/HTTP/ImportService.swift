@@ -64,6 +64,10 @@ struct ImportService: Sendable {
         new.sort {
             ($0.batch.window.start, $0.batch.name.sequence) < ($1.batch.window.start, $1.batch.name.sequence)
         }
+        // Nor is it where the newest is refused.
+        if let end = new.map(\.batch.window.end).max(), end > now() + SQLiteStore.maximumLead {
+            throw Self.inFuture
+        }
         var outcomes = await store.append(Array(new.prefix(1)))
         if outcomes.allSatisfy({ Self.problem($0) == nil }) { outcomes += await store.append(Array(new.dropFirst())) }
         if let problem = outcomes.lazy.compactMap({ Self.problem($0) }).first { throw problem }
@@ -72,15 +76,19 @@ struct ImportService: Sendable {
             do { try await store.noteGoodbye(agent: agent, at: now()) } catch { throw APIError(error) }
         }
         let stored = zip(new, outcomes).reduce(UInt64(0)) { $0 &+ ($1.1 == .stored ? $1.0.batch.samples : 0) }
-        return ImportAnswer(samples: samples, stored: stored, alreadyStored: samples - stored)
+        // Sums over batches may pass 2⁶⁴ where somebody wants them to.
+        return ImportAnswer(samples: samples, stored: stored, alreadyStored: samples >= stored ? samples - stored : 0)
     }
+
+    private static let inFuture = APIError(
+        .badRequest, "its samples lie in the future, or end there; --at gives them another time")
 
     private static func problem(_ outcome: AppendOutcome) -> APIError? {
         switch outcome {
         case .stored, .alreadyStored, .storedAsConflict: nil
         case .expired:
             APIError(.badRequest, "its samples are older than what the store keeps; --at gives them another time")
-        case .inFuture: APIError(.badRequest, "its samples lie in the future; --at gives them another time")
+        case .inFuture: inFuture
         case .failed(let error): APIError(error)
         }
     }

@@ -43,7 +43,8 @@ struct RegressionsQuestion {
             guard let moment = TimeExpression(text)?.moment(now: now) else {
                 throw APIError(.badRequest, "at: '\(text)' is not \(TimeExpression.expected)")
             }
-            let after = end.nanoseconds - moment.nanoseconds
+            let (difference, isBeyond) = end.nanoseconds.subtractingReportingOverflow(moment.nanoseconds)
+            let after = isBeyond ? Self.longestSide : difference
             let start = bound("from") ?? moment + -min(Self.longestSide, max(Self.shortestSide, after))
             guard start < moment, moment < end else {
                 let (first, last) = TimeText.pair(start, end)
