@@ -98,7 +98,8 @@ public struct HostComparison: Sendable {
         var critical = CriticalValues()
         hosts = order.prefix(max(0, limit)).enumerated().map { place, host in
             ComparedHost(
-                name: name(host), samples: matrix.samples[host], cores: profile.cores(UInt64(exactly: matrix.whole[host].rounded()) ?? .max),
+                name: name(host), samples: matrix.samples[host],
+                cores: profile.cores(UInt64(exactly: matrix.whole[host].rounded()) ?? .max),
                 distance: distances.distances[host], pValue: distances.pValues[host],
                 qValue: verdicts.qValues[host], differs: differs[host], group: grouping.groupOf[host],
                 functions: differs[host] || place < Self.mostAlikeWithFunctions

@@ -267,7 +267,8 @@ func `95 % intervals on a change hold the truth about 95 times in 100`(hosts: In
                 stacks: [("p/t;main;f", 150 + noise), ("p/t;main;g", 850 - noise)])
         }
     }
-    let all = TimeRange(start: base.samples.slices[0].window.start, end: try #require(against.samples.slices.last).window.end)
+    let all = TimeRange(
+        start: base.samples.slices[0].window.start, end: try #require(against.samples.slices.last).window.end)
     let pair = ProfilePair(
         SamplePair(base: base.samples, against: against.samples), symbolizer: NamesByAddress(), baseRange: all,
         againstRange: all)

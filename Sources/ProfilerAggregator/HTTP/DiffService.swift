@@ -41,7 +41,8 @@ extension QueryService {
                 let folded = DifferentialFolded(
                     of: profiles, withThreads: question.withThreads, withLines: question.withLines,
                     measure: question.measure, isPlain: question.isPlain)
-                return Answer(contentType: "text/plain; charset=utf-8", bytes: folded.bytes,
+                return Answer(
+                    contentType: "text/plain; charset=utf-8", bytes: folded.bytes,
                     note: Self.note(of: warnings + [folded.note]))
             case .svg, .html:
                 let tree = DifferenceTree(profiles, withThreads: question.withThreads)
@@ -56,7 +57,8 @@ extension QueryService {
                 let subtitle = "base \(words(base, profiles.base)); against \(words(against, profiles.against))"
                 if question.format == .html {
                     let rows = Difference(
-                        profiles, options: DifferenceOptions(
+                        profiles,
+                        options: DifferenceOptions(
                             limit: Int.max, falseDiscoveryRate: rate, work: question.options.work)
                     ).rows
                     let page = FlameGraphPage(

@@ -176,9 +176,10 @@ private struct ErrorAnswers: RouterMiddleware {
                 let paths = Question.Endpoint.allCases.map { "/api/v1/\($0.rawValue)" }
                 return APIError(
                     .notFound, "there is nothing at \(request.uri.path)",
-                    nearby: paths + ["diff", "compare-hosts", "regressions", "agents", "import"].map { "/api/v1/\($0)" } + [
-                        "/healthz", "/readyz", "/metrics",
-                    ]
+                    nearby: paths
+                        + ["diff", "compare-hosts", "regressions", "agents", "import"].map { "/api/v1/\($0)" } + [
+                            "/healthz", "/readyz", "/metrics",
+                        ]
                 ).response
             default:
                 return APIError(.badRequest, error.body ?? error.status.reasonPhrase).response
