@@ -19,11 +19,14 @@ public struct SampleQuery: Sendable {
     public var timeLimit: Duration
     /// Rows of slices (stacks by host and window) that an answer may hold.
     public var maximumRows: Int
+    /// Whether windows that were delivered without a sample are asked for, too.
+    public var wantsEmptyWindows: Bool
 
     public init(
         selection: Selection, range: TimeRange, detail: Detail = .stacks, timeLimit: Duration = .seconds(30),
-        maximumRows: Int = 32 << 20
+        maximumRows: Int = 32 << 20, wantsEmptyWindows: Bool = false
     ) {
+        self.wantsEmptyWindows = wantsEmptyWindows
         self.selection = selection
         self.range = range
         self.detail = detail
@@ -39,7 +42,7 @@ public struct SampleAnswer: Sendable {
     /// the selection; nil where none did.
     public var coveredRange: TimeRange?
     /// Windows without a sample that were delivered within the range, of hosts that match, and that lost nothing: nothing
-    /// ran there. Those without length are accounts, and none of them.
+    /// ran there. Those without length are accounts, and none of them. Empty unless the query wants them.
     public var emptyWindows: [Host: [TimeRange]] = [:]
     /// What the agents behind the range dropped within it, by reason.
     public var dropped: [DropReason: UInt64] = [:]

@@ -113,6 +113,7 @@ struct SampleGatherer {
                     snapshot.dropped[reason, default: 0] &+= count
                 }
             }
+            guard query.wantsEmptyWindows else { return snapshot }
             let empty = try Row.fetchCursor(
                 database,
                 sql: """
@@ -122,6 +123,7 @@ struct SampleGatherer {
                         AND journal.start >= ? AND journal.start + journal.length <= ?
                     """, arguments: [start, end])
             while let row = try empty.next() {
+                try budget.spend()
                 guard hosts.matches(row.text("host")) else { continue }
                 let host = Host(name: row.text("host"), agent: try Partition.epochKey(row, path).agent)
                 let start = Timestamp(nanoseconds: row.number("start"))

@@ -32,11 +32,14 @@ import WireProtocol
         #expect(await store.append(batches).allSatisfy { $0 == .stored })
         let host = Host(name: "host-1", agent: agent.id)
         func windows(_ selection: Selection = Selection()) async throws -> [Host: [Int64]] {
-            try await store.samples(everything(selection)).emptyWindows.mapValues { windows in
+            var query = everything(selection)
+            query.wantsEmptyWindows = true
+            return try await store.samples(query).emptyWindows.mapValues { windows in
                 windows.map { ($0.start.nanoseconds - morning.nanoseconds) / 10_000_000_000 }.sorted()
             }
         }
         #expect(try await windows() == [host: [1, 5]])
+        #expect(try await store.samples(everything()).emptyWindows.isEmpty)
         #expect(try await windows(Selection(hosts: [NamePattern("!host-*")])) == [:])
         _ = try await store.upkeep(now: morning + 3_600_000_000_000)
         #expect(try await windows() == [host: [1, 5]])

@@ -10,7 +10,7 @@ extension QueryService {
     /// has a slice without samples for each window that it delivered empty.
     func delivered(_ question: Question) async throws(APIError) -> SampleSet {
         let everything = Selection(hosts: question.selection.hosts, type: question.selection.type)
-        let stored = try await samples(everything, question.asked, detail: .totals)
+        let stored = try await samples(everything, question.asked, detail: .totals, wantsEmptyWindows: true)
         var delivered = filter(stored.samples, by: everything)
         var example: [UInt32: SampleSlice] = [:]
         for slice in delivered.slices where example[slice.host] == nil { example[slice.host] = slice }

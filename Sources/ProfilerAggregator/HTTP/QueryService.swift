@@ -293,11 +293,13 @@ struct QueryService: Sendable {
     }
 
     func samples(
-        _ selection: Selection, _ range: TimeRange, detail: SampleQuery.Detail
+        _ selection: Selection, _ range: TimeRange, detail: SampleQuery.Detail, wantsEmptyWindows: Bool = false
     ) async throws(APIError) -> SampleAnswer {
         do {
             return try await store.samples(
-                SampleQuery(selection: selection, range: range, detail: detail, timeLimit: timeLimit))
+                SampleQuery(
+                    selection: selection, range: range, detail: detail, timeLimit: timeLimit,
+                    wantsEmptyWindows: wantsEmptyWindows))
         } catch {
             throw APIError(error)
         }
