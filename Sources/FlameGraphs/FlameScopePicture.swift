@@ -30,30 +30,9 @@ public struct FlameScopePicture: Sendable {
         let height = Self.top + Self.plotHeight + 84
         var bytes: [UInt8] = []
         func write(_ literal: String) { bytes.append(contentsOf: literal.utf8) }
-        func element(_ opening: String, _ text: String, _ closing: String) {
-            write(opening)
-            SVGText.append(text, to: &bytes)
-            write(closing)
-        }
-        write(
-            """
-            <?xml version="1.0" encoding="UTF-8" standalone="no"?>
-            <svg version="1.1" width="\(width)" height="\(height)" viewBox="0 0 \(width) \(height)" \
-            xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title description">
-
-            """)
-        element("<title id=\"title\">", title, "</title>\n")
-        element("<desc id=\"description\">", description, "</desc>\n")
-        write(
-            """
-            <style>\(Self.style)</style>
-            <defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">\
-            <path class="hatch" d="M0 0V6"/></pattern></defs>
-            <rect class="ground" width="100%" height="100%"/>
-
-            """)
-        element("<text class=\"head\" x=\"\(width / 2)\" y=\"24\">", title, "</text>\n")
-        element("<text class=\"middle\" x=\"\(width / 2)\" y=\"44\">", subtitle, "</text>\n")
+        ChartHead.write(
+            width: width, height: height, title: title, subtitle: subtitle, description: description, style: Self.style,
+            to: &bytes)
         writeCells(to: &bytes)
         writeAxes(to: &bytes)
         writeColumns(to: &bytes)

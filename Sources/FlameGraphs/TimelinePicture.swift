@@ -73,25 +73,9 @@ public struct TimelinePicture: Sendable {
             SVGText.append(text, to: &bytes)
             write(closing)
         }
-        write(
-            """
-            <?xml version="1.0" encoding="UTF-8" standalone="no"?>
-            <svg version="1.1" width="\(Self.width)" height="\(height)" viewBox="0 0 \(Self.width) \(height)" \
-            xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title description">
-
-            """)
-        element("<title id=\"title\">", title, "</title>\n")
-        element("<desc id=\"description\">", description, "</desc>\n")
-        write(
-            """
-            <style>\(Self.style)</style>
-            <defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">\
-            <path class="hatch" d="M0 0V6"/></pattern></defs>
-            <rect class="ground" width="100%" height="100%"/>
-
-            """)
-        element("<text class=\"head\" x=\"\(Self.width / 2)\" y=\"24\">", title, "</text>\n")
-        element("<text class=\"middle\" x=\"\(Self.width / 2)\" y=\"44\">", subtitle, "</text>\n")
+        ChartHead.write(
+            width: Self.width, height: height, title: title, subtitle: subtitle, description: description,
+            style: Self.style, to: &bytes)
         writeAxes(axis, to: &bytes)
         writeGaps(to: &bytes)
         write("<g id=\"series\">\n")
